@@ -1,0 +1,1 @@
+"""The tools behind the handbook: page format, code checks and commands."""

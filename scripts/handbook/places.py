@@ -1,0 +1,108 @@
+"""Where each line that Markdown sees comes from.
+
+Macros, snippets and preprocessors rewrite a page before its fences are found.
+Lines carry an invisible mark through the steps that add or repeat lines, and
+are compared before and after all other steps, so that every line of the text
+that is finally parsed is known by its file and line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+# Two characters from Unicode's private use area hold the number of a place.
+_MARK = re.compile("\ue000(\\d+)\ue001")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of a file.
+
+    ``file`` is relative to the docs folder (``../snippets/x.py`` when it lies
+    outside), ``line`` counts from 1.
+    """
+
+    file: str
+    line: int
+
+
+def numbered(file: str, count: int, first: int = 1) -> list[Place]:
+    """Return the places of ``count`` consecutive lines of ``file``."""
+    return [Place(file, first + index) for index in range(count)]
+
+
+def carry(
+    lines: Sequence[str],
+    places: Sequence[Place],
+    step: Callable[[list[str]], Sequence[str]],
+    markable: Callable[[int, str], bool],
+    extra: list[Place] | None = None,
+) -> tuple[list[str], list[Place]]:
+    """Run ``step`` over marked ``lines`` and read the places of its result.
+
+    ``markable(index, line)`` says which lines may carry a mark without being
+    misread; blank lines never do. ``extra`` collects the places that ``step``
+    itself marks with :func:`mark`, numbered after those of ``lines``.
+    """
+    known = extra if extra is not None else []
+    known[:] = list(places)
+    sent = [
+        mark(line, index) if line.strip() and markable(index, line) else line
+        for index, line in enumerate(lines)
+    ]
+    result: list[str] = []
+    found: list[Place | None] = []
+    for line in step(sent):
+        match = _MARK.search(line)
+        found.append(known[int(match[1])] if match else None)
+        result.append(unmark(line))
+    return result, _fill(found, places)
+
+
+def mark(line: str, number: int) -> str:
+    """Append the invisible ``number`` of a place to ``line``."""
+    return f"{line}\ue000{number}\ue001"
+
+
+def unmark(text: str) -> str:
+    """Remove all marks from ``text``."""
+    return _MARK.sub("", text)
+
+
+def _fill(found: list[Place | None], places: Sequence[Place]) -> list[Place]:
+    """Give unmarked lines the place that follows the marked one before them."""
+    first = places[0] if places else Place("", 1)
+    filled: list[Place] = []
+    for index, place in enumerate(found):
+        if place is None:
+            before = filled[-1] if filled else Place(first.file, first.line - 1)
+            after = next((p for p in found[index:] if p is not None), None)
+            line = before.line + 1
+            if after is not None and after.file == before.file:
+                # Lines made by one call stay at the line of that call.
+                line = min(line, max(after.line - 1, before.line))
+            place = Place(before.file, max(line, 1))
+        filled.append(place)
+    return filled
+
+
+def compare(
+    old: Sequence[str], new: Sequence[str], places: Sequence[Place]
+) -> list[Place]:
+    """Return the places of ``new``, which some step made from ``old``."""
+    before = [" ".join(line.split()) for line in old]
+    after = [" ".join(line.split()) for line in new]
+    if before == after:
+        return list(places)
+    if before[: len(after)] == after:
+        return list(places[: len(after)])
+    result: list[Place] = []
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    for _, i1, i2, j1, j2 in matcher.get_opcodes():
+        for offset in range(j2 - j1):
+            index = min(i1 + offset, max(i2 - 1, i1), len(places) - 1)
+            result.append(places[index] if places else Place("", 1))
+    return result

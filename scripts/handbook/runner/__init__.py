@@ -1,0 +1,1 @@
+"""Running the blocks of a page, each answer apart from all others."""

@@ -1,0 +1,58 @@
+"""What the runner is asked to do, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..exchange import Exchange
+from ..marks import Marks
+
+
+@dataclass
+class Step:
+    """One block of a scope.
+
+    ``kind`` is "python", "file", "http", "output" or "console"; ``line`` the
+    page's line of the fence, to which lines of ``source`` (from 1) are added.
+    ``request`` is a request that a check's stem shows for a later response.
+    """
+
+    fence: int
+    kind: str
+    file: str
+    line: int
+    source: str
+    marks: Marks
+    exchanges: list[Exchange] = field(default_factory=list)
+
+
+@dataclass
+class Scope:
+    """The blocks of one answer or one check, which share a folder."""
+
+    number: int
+    steps: list[Step]
+
+
+@dataclass
+class Fault:
+    """Something that a block did wrong, at a line of its source (0: the fence)."""
+
+    line: int
+    rule: str
+    message: str
+
+
+@dataclass
+class Outcome:
+    """What became of a step: "pass", "fail" or "excused" with its reason."""
+
+    fence: int
+    verdict: str = "pass"
+    reason: str = ""
+    faults: list[Fault] = field(default_factory=list)
+
+    def fail(self, line: int, rule: str, message: str) -> None:
+        """Note a fault; the step has failed."""
+        self.verdict = "fail"
+        self.faults.append(Fault(line, rule, message))

@@ -1,0 +1,3 @@
+import sys
+
+bad_p14 = 14 14
