@@ -276,6 +276,7 @@ INVALID: dict[str, list[Place]] = {
         ("location / {\n  proxy_pas http://x;\n}\n", 2, 3, "nginx-syntax"),
         ("http {\n\tlisten 80;\n}\nevents {}\n", 2, 2, "nginx-syntax"),
         ("server {\r\n  # \u2028\x0c\r\n  listen;\r\n}\r\n", 3, 3, "nginx-syntax"),
+        ("a {\n  b 80;\n}'", 1, 1, "nginx-syntax"),
         ("proxy_pass http://x", 1, 1, "nginx-syntax"),
         ("upstream a {\n  serve b;\n}\n", 2, 3, "nginx-syntax"),
     ],

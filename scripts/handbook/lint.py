@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ LINE_LENGTH = 76
 RULES = "E,F,W,I,UP,B,ASYNC,FAST,ANN201,ANN204,RUF100,T100"
 # Examples import below comments, name results that they only print, and show
 # the calls that FastAPI is made of.
-IGNORED = "E402,E501,B008,B018,I001,ASYNC240,ASYNC230,UP047,UP046,UP040"
+IGNORED = "E402,E501,B008,B018,I001,ASYNC110,ASYNC230,ASYNC240,UP040,UP046,UP047"
 TYPE_RULES_OFF = ("unresolved-import", "unused-ignore-comment")
 
 
@@ -57,7 +57,7 @@ class _File:
         self.lines += [(step, number) for number in range(1, len(source) + 1)]
 
 
-def lint(scopes: Iterable[Scope]) -> list[Remark]:
+def lint(scopes: Sequence[Scope]) -> list[Remark]:
     """Return what ruff and ty find in the Python steps of ``scopes``.
 
     :raises ToolMissing: a tool is not installed.
@@ -133,6 +133,10 @@ def _write(
         file.path.parent.mkdir(parents=True, exist_ok=True)
         file.path.write_text(file.text)
     return files, blocks, projects
+
+
+def _is_advice(rule: str) -> bool:
+    return rule.startswith(("ty-", "ruff-FAST", "ruff-ASYNC", "ruff-B"))
 
 
 def _is_python(step: Step) -> bool:

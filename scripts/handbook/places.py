@@ -39,18 +39,21 @@ def carry(
     places: Sequence[Place],
     step: Callable[[list[str]], Sequence[str]],
     markable: Callable[[int, str], bool],
-    extra: list[Place] | None = None,
+    known: list[Place] | None = None,
+    calls: bool = False,
 ) -> tuple[list[str], list[Place]]:
     """Run ``step`` over marked ``lines`` and read the places of its result.
 
     ``markable(index, line)`` says which lines may carry a mark without being
-    misread; blank lines never do. ``extra`` collects the places that ``step``
-    itself marks with :func:`mark`, numbered after those of ``lines``.
+    misread. ``known`` collects the places that ``step`` itself marks with
+    :func:`mark`, numbered after those of ``lines``. With ``calls``, a line may
+    call for others: all lines up to the next mark belong to it. Without, an
+    unmarked line follows the one before it.
     """
-    known = extra if extra is not None else []
+    known = known if known is not None else []
     known[:] = list(places)
     sent = [
-        mark(line, index) if line.strip() and markable(index, line) else line
+        mark(line, index) if markable(index, line) else line
         for index, line in enumerate(lines)
     ]
     result: list[str] = []
@@ -59,12 +62,12 @@ def carry(
         match = _MARK.search(line)
         found.append(known[int(match[1])] if match else None)
         result.append(unmark(line))
-    return result, _fill(found, places)
+    return result, _fill(found, places, 0 if calls else 1)
 
 
 def mark(line: str, number: int) -> str:
-    """Append the invisible ``number`` of a place to ``line``."""
-    return f"{line}\ue000{number}\ue001"
+    """Put the invisible ``number`` of a place before ``line``."""
+    return f"\ue000{number}\ue001{line}"
 
 
 def unmark(text: str) -> str:
@@ -72,19 +75,16 @@ def unmark(text: str) -> str:
     return _MARK.sub("", text)
 
 
-def _fill(found: list[Place | None], places: Sequence[Place]) -> list[Place]:
-    """Give unmarked lines the place that follows the marked one before them."""
-    first = places[0] if places else Place("", 1)
+def _fill(
+    found: list[Place | None], places: Sequence[Place], advance: int
+) -> list[Place]:
+    """Give each unmarked line a place from the marked line before it."""
     filled: list[Place] = []
-    for index, place in enumerate(found):
-        if place is None:
-            before = filled[-1] if filled else Place(first.file, first.line - 1)
-            after = next((p for p in found[index:] if p is not None), None)
-            line = before.line + 1
-            if after is not None and after.file == before.file:
-                # Lines made by one call stay at the line of that call.
-                line = min(line, max(after.line - 1, before.line))
-            place = Place(before.file, max(line, 1))
+    for place in found:
+        if place is None and filled:
+            place = Place(filled[-1].file, filled[-1].line + advance)
+        elif place is None:
+            place = places[0] if places else Place("", 1)
         filled.append(place)
     return filled
 

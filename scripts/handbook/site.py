@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from mkdocs.exceptions import Abort, MkDocsException
 from mkdocs.plugins import BasePlugin, event_priority
 from selectolax.lexbor import LexborHTMLParser
 
-from .places import Place, carry
+from .places import Place, carry, compare
 from .trace import TAG, Fence, Problem, Trace, TraceExtension, body_places
 
 
@@ -199,35 +200,49 @@ def _mark_macros(plugin: Any, recorder: _Recorder) -> None:
         lines = markdown.split("\n")
         if lines != recorder.lines:
             return render(markdown=markdown, force_rendering=force_rendering)
-        plain = _plain_lines(plugin, markdown)
+        open_lines = _open_lines(plugin, markdown)
 
         def step(sent: list[str]) -> list[str]:
             return render(
                 markdown="\n".join(sent), force_rendering=force_rendering
             ).split("\n")
 
-        result, recorder.places = carry(
-            lines, recorder.places, step, lambda index, _: index in plain
+        before = recorder.places
+        result, places = carry(
+            lines,
+            before,
+            step,
+            lambda index, _: index in open_lines,
+            calls=True,
         )
+        if result == lines:
+            return markdown  # the page does not ask for macros
+        recorder.places = places if open_lines else compare(lines, result, before)
         recorder.lines = result
         return "\n".join(result)
 
     plugin.render = traced
 
 
-def _plain_lines(plugin: Any, markdown: str) -> set[int]:
-    """Return the indexes of the lines that hold no template syntax."""
+def _open_lines(plugin: Any, markdown: str) -> set[int]:
+    """Return the indexes of the lines that begin outside template syntax.
+
+    Where the template strips white space, a mark on a blank line or before a
+    tag would change the result, so those lines are left out.
+    """
     environment = getattr(plugin, "env", None) or Environment()
     try:
         tokens = list(environment.lex(markdown))
     except TemplateError:
         return set()
-    count = markdown.count("\n") + 1
-    plain = set(range(count))
+    lines = markdown.split("\n")
+    begun = set(range(len(lines)))
     for number, kind, value in tokens:
         if kind != "data":
-            plain -= set(range(number - 1, number + value.count("\n")))
-    return plain
+            begun -= set(range(number, number + value.count("\n")))
+    if re.search(r"[{][{%#]-|-[}%#][}]", markdown) or environment.lstrip_blocks:
+        begun = {i for i in begun if re.match(r"\s*(?![{][{%#])\S", lines[i])}
+    return begun
 
 
 def add_scripts_to_path() -> None:

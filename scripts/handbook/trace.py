@@ -34,7 +34,7 @@ _PRE = re.compile(r"<pre(?=[\s>])", re.I)
 _OPAQUE = re.compile(
     r"<!--.*?-->|<(script|style|textarea|template)\b.*?</\1\s*>", re.I | re.S
 )
-_FENCE_LIKE = re.compile(r"^[>\s]*(?:(?:[-*+]|\d+[.)])\s+)*(`{3,}[^`]*|~{3,}.*)$")
+_FENCE_LIKE = re.compile(r"^[>\s]*(?:(?:[-*+:]|\d+[.)])\s+)*(`{3,}[^`]*|~{3,}.*)$")
 
 
 @dataclass
@@ -143,7 +143,8 @@ class Trace:
         """
         inside: set[int] = self.hidden()
         for fence in self.fences:
-            if fence.id in visible:
+            # Indented code shows the backticks that were meant as a fence.
+            if fence.id in visible and fence.kind != "indented":
                 inside.update(range(fence.start, fence.end))
         text = "\n".join(self.lines)
         for match in _OPAQUE.finditer(text):
@@ -272,7 +273,7 @@ def _trace_snippets(processor: Any, trace: Trace) -> None:
             lines,
             trace.places,
             run,
-            lambda _, line: "8<-" not in line,
+            lambda _, line: bool(line.strip()) and "8<-" not in line,
             known,
         )
         trace.lines = list(result)
@@ -403,6 +404,12 @@ class _TagRest(Postprocessor):
             return _TAG.sub("", text)
         masked = _OPAQUE.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text)
         pieces, last, pointer = [], 0, 0
+        self.taken = {
+            index
+            for fence in self.trace.fences
+            if f'{TAG}="{fence.id}"' in masked
+            for index in range(fence.start, fence.end)
+        }
         for match in _PRE.finditer(masked):
             rest = masked[match.start() : match.start() + 400]
             if TAG in rest.split(">", 1)[0] or masked[: match.start()].endswith(
@@ -429,6 +436,8 @@ class _TagRest(Postprocessor):
         language = re.search(r"class=\"[^\"]*?\blang(?:uage)?-([\w#.+-]+)", markup)
         lines = self.trace.lines
         for start in [*range(pointer, len(lines)), *range(pointer)]:
+            if start in self.taken:
+                continue
             if re.search(r"<pre\b", lines[start], re.I):
                 end = self._match_html(wanted, start)
                 kind = "html"

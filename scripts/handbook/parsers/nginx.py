@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import crossplane
 from crossplane.analyzer import CONTEXTS, DIRECTIVES
+from crossplane.errors import NgxParserSyntaxError
 
 from .base import CR_OR_LF, Fault, each, first_column, one_line, relocate, words
 
@@ -64,7 +66,7 @@ def _parse_block(path: str, source: str) -> list[Fault]:
     _write(path, source)
     try:
         outermost = [name for depth, name, *_ in _names(path) if not depth]
-    except crossplane.errors.NgxParserSyntaxError as error:
+    except NgxParserSyntaxError as error:
         # Wrapped, the braces around the excerpt would blur the count.
         return [_fault(source, error.lineno, error.strerror)]
     best: list[Fault] | None = None
@@ -109,11 +111,12 @@ def _check(path: str, source: str) -> list[Fault]:
     # `single`: files named by `include` are not opened.
     errors = crossplane.parse(path, single=True, strict=True)["errors"]
     if any("unknown directive" in error["error"] for error in errors):
-        free = {
-            (f'unknown directive "{name}"', line)
-            for _, name, line, parent in _names(path)
-            if parent in _FREE or name in _NEW
-        }
+        free = set()
+        # An open quote may swallow the closing braces; the parser has said so then.
+        with contextlib.suppress(NgxParserSyntaxError):
+            for _, name, line, parent in _names(path):
+                if parent in _FREE or name in _NEW:
+                    free.add((f'unknown directive "{name}"', line))
         errors = [
             error
             for error in errors

@@ -49,7 +49,7 @@ def plan_page(
             continue
         language = canonical(fence.language)
         key = page.scope(fence.start)
-        scope = scopes.setdefault(key, Scope(0, []))
+        scope = scopes.setdefault(key, Scope(0, [], key[0]))
         step = Step(
             fence=fence.id,
             kind="python",

@@ -14,7 +14,6 @@ class Step:
 
     ``kind`` is "python", "file", "http", "output" or "console"; ``line`` the
     page's line of the fence, to which lines of ``source`` (from 1) are added.
-    ``request`` is a request that a check's stem shows for a later response.
     """
 
     fence: int
@@ -28,10 +27,11 @@ class Step:
 
 @dataclass
 class Scope:
-    """The blocks of one answer or one check, which share a folder."""
+    """The blocks of one answer or one check (``kind``), which share a folder."""
 
     number: int
     steps: list[Step]
+    kind: str = "answer"
 
 
 @dataclass
