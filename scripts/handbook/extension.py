@@ -11,6 +11,7 @@ import re
 import xml.etree.ElementTree as etree
 from html import escape
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from markdown import Markdown
 from markdown.extensions import Extension
@@ -34,8 +35,9 @@ from .trace import Problem, Trace, attach
 
 log = logging.getLogger("mkdocs.handbook")
 
-# The ids of each page rendered so far, to find one that two pages claim.
-_ids: dict[str, dict[str, int]] = {}
+# The ids of each page rendered so far, to find one that two pages claim; per
+# build, which MkDocs' collection of files stands for.
+_ids: WeakKeyDictionary[object, dict[str, dict[str, int]]] = WeakKeyDictionary()
 
 
 class HandbookExtension(BlocksExtension):
@@ -210,7 +212,10 @@ class _Review(Postprocessor):
         trace.problems.extend(page_problems(trace, page))
         trace.problems.extend(fence_problems(trace, page))
         trace.problems.extend(_reconcile(trace, page, text))
-        trace.problems.extend(_claimed_twice(trace, page))
+        steps = self.md.treeprocessors
+        build = steps["relpath"].files if "relpath" in steps else Markdown  # type: ignore[attr-defined]
+        claimed = _ids.setdefault(build, {})
+        trace.problems.extend(_claimed_twice(trace, page, claimed))
         trace.problems.sort(key=lambda p: (p.place.line, p.column, p.rule))
         if not trace.keep_tags:
             for problem in trace.problems:
@@ -270,11 +275,13 @@ def _reconcile(trace: Trace, page: Page, text: str) -> list[Problem]:
     return problems
 
 
-def _claimed_twice(trace: Trace, page: Page) -> list[Problem]:
+def _claimed_twice(
+    trace: Trace, page: Page, claimed: dict[str, dict[str, int]]
+) -> list[Problem]:
     """Find ids that another page has too; ids are unique across the site."""
     mine = {q.id: q.heading.index for q in page.questions if q.id and q.level}
     mine |= {c.id: c.block.index for c in page.checks if c.id}
-    _ids[trace.file] = mine
+    claimed[trace.file] = mine
     return [
         Problem(
             trace.places[index],
@@ -282,7 +289,7 @@ def _claimed_twice(trace: Trace, page: Page) -> list[Problem]:
             f"`{name}` is taken by {other}; ids are unique across the site",
         )
         for name, index in mine.items()
-        for other, ids in _ids.items()
+        for other, ids in claimed.items()
         if other != trace.file and name in ids
     ]
 
