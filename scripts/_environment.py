@@ -13,7 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SCRIPTS = os.path.join(ROOT, "scripts")
 VENV = os.path.join(ROOT, ".venv")
 LOCKS = ("requirements.txt", os.path.join("tests", "requirements.txt"))
-MINIMUM = (3, 11, 5)
+MINIMUM = (3, 11)
 
 
 def stop(message):
@@ -29,7 +29,7 @@ def enter(tests):
     """
     if sys.version_info < MINIMUM:
         stop(
-            "Python %d.%d.%d or newer is needed; this is %s (%s)."
+            "Python %d.%d or newer is needed; this is %s (%s)."
             % (MINIMUM + (sys.version.split()[0], sys.executable))
         )
     os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")

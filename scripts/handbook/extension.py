@@ -6,6 +6,7 @@ question, and reports what the format forbids with file and line.
 
 from __future__ import annotations
 
+import html
 import logging
 import re
 import xml.etree.ElementTree as etree
@@ -247,9 +248,25 @@ def _reconcile(trace: Trace, page: Page, text: str) -> list[Problem]:
                     "four spaces right below it, then a blank line",
                 )
             )
+    masked = trace.masked()
+    without_code = re.sub(r"<pre.*?</pre>", "", plain, flags=re.S)
+    for line in re.findall(r"(?:<p>|\n)(/{3,}[^\n<]*)", without_code):
+        literal = html.unescape(line).strip()
+        alike = [i for i, text in enumerate(masked) if text.strip() == literal]
+        index = next((i for i in alike if i in page.stray), alike[0] if alike else 0)
+        if not literal.strip("/") and index not in page.stray and problems:
+            continue  # the closing line of a block that is reported already
+        problems.append(
+            Problem(
+                trace.places[index],
+                "block-not-rendered",
+                f"readers see `{literal}` as text; check the block's name, keys "
+                "and closing line",
+            )
+        )
     written = [b for b in page.blocks if b.name == "details"]
     rendered = len(re.findall(r"<details(?! class=\"check)", plain))
-    if rendered < len(written):
+    if rendered < len(written) and not problems:
         problems += [
             Problem(
                 trace.places[block.index],
@@ -259,19 +276,6 @@ def _reconcile(trace: Trace, page: Page, text: str) -> list[Problem]:
             )
             for block in written[rendered : rendered + 1]
         ]
-    for line in re.findall(r"(?:<p>|\n)(/{3,}[^\n<]*)", re.sub(r"<pre.*?</pre>", "", plain, flags=re.S)):
-        literal = line.strip()
-        index = next(
-            (i for i, x in enumerate(trace.masked()) if x.strip() == literal), 0
-        )
-        problems.append(
-            Problem(
-                trace.places[index],
-                "block-not-rendered",
-                f"readers see `{literal}` as text; check the block's name, keys "
-                "and closing line",
-            )
-        )
     return problems
 
 

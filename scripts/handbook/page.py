@@ -92,13 +92,14 @@ class Question:
 
 @dataclass
 class Page:
-    """The parts of a page, in order."""
+    """The parts of a page, in order; ``stray`` holds closing lines without a block."""
 
     headings: list[Heading]
     blocks: list[Block]
     questions: list[Question]
     checks: list[Check]
     inner_headings: list[Heading]
+    stray: list[int]
 
     @property
     def is_topic(self) -> bool:
@@ -129,7 +130,8 @@ def read_page(lines: list[str], fences: list[tuple[int, int]]) -> Page:
     ``lines`` are the page's lines with code and comments blanked; ``fences``
     the half-open spans of line indexes that held fenced code.
     """
-    blocks = list(_blocks(lines))
+    stray: list[int] = []
+    blocks = list(_blocks(lines, stray))
     headings = [
         heading
         for heading in _headings(lines)
@@ -155,7 +157,7 @@ def read_page(lines: list[str], fences: list[tuple[int, int]]) -> Page:
                 [c for c in checks if c.block in inside],
             )
         )
-    return Page(headings, blocks, questions, checks, inner)
+    return Page(headings, blocks, questions, checks, inner, stray)
 
 
 def _headings(lines: list[str]) -> Iterator[Heading]:
@@ -172,7 +174,7 @@ def _headings(lines: list[str]) -> Iterator[Heading]:
             )
 
 
-def _blocks(lines: list[str]) -> Iterator[Block]:
+def _blocks(lines: list[str], stray: list[int]) -> Iterator[Block]:
     stack: list[Block] = []
     found: list[Block] = []
     index = 0
@@ -193,9 +195,11 @@ def _blocks(lines: list[str]) -> Iterator[Block]:
             block.body = index + 1
             stack.append(block)
             found.append(block)
-        elif (match := _CLOSE.match(line)) and stack:
-            if len(match[1]) == stack[-1].length:
+        elif match := _CLOSE.match(line):
+            if stack and len(match[1]) == stack[-1].length:
                 stack.pop().end = index
+            else:
+                stray.append(index)
         index += 1
     yield from found
 

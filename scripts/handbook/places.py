@@ -53,7 +53,7 @@ def carry(
     known = known if known is not None else []
     known[:] = list(places)
     sent = [
-        mark(line, index) if markable(index, line) else line
+        mark(line, index, calls) if markable(index, line) else line
         for index, line in enumerate(lines)
     ]
     result: list[str] = []
@@ -65,9 +65,14 @@ def carry(
     return result, _fill(found, places, 0 if calls else 1)
 
 
-def mark(line: str, number: int) -> str:
-    """Put the invisible ``number`` of a place before ``line``."""
-    return f"\ue000{number}\ue001{line}"
+def mark(line: str, number: int, before: bool = False) -> str:
+    """Put the invisible ``number`` of a place after ``line``, or ``before`` it.
+
+    Before, the mark stays with the first of the lines that the line calls for;
+    after, it leaves the indentation alone.
+    """
+    sign = f"\ue000{number}\ue001"
+    return sign + line if before else line + sign
 
 
 def unmark(text: str) -> str:

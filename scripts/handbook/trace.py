@@ -9,6 +9,7 @@ is tagged and located afterwards.
 from __future__ import annotations
 
 import html
+import io
 import os
 import re
 import xml.etree.ElementTree as etree
@@ -23,10 +24,11 @@ from markdown.extensions.fenced_code import FencedBlockPreprocessor
 from markdown.postprocessors import Postprocessor
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
+from pymdownx import snippets
 from pymdownx.snippets import SnippetPreprocessor
 from pymdownx.superfences import SuperFencesBlockPreprocessor
 
-from .places import Place, carry, compare, mark, numbered, unmark
+from .places import Place, carry, compare, mark, numbered
 
 TAG = "data-trace"
 _TAG = re.compile(rf' {TAG}="\d+"')
@@ -253,35 +255,46 @@ def _trace_step(processor: Any, trace: Trace) -> None:
 
 
 def _trace_snippets(processor: Any, trace: Trace) -> None:
-    run, read = processor.run, processor.read_lines
-    target = processor.parse_snippet_target
+    run = processor.run
     known: list[Place] = []
 
-    def read_marked(path: str) -> list[str]:
+    def open_marked(path: str, *args: Any, **kwargs: Any) -> io.StringIO:
         name = os.path.relpath(path, trace.docs_dir) if trace.docs_dir else path
         name = name.replace(os.sep, "/")
-        result = []
-        for number, line in enumerate(read(path), 1):
-            if line.strip() and "8<-" not in line:
-                known.append(Place(name, number))
-                line = mark(line, len(known) - 1)
-            result.append(line)
-        return result
+        with open(path, *args, **kwargs) as file:
+            lines = file.read().split("\n")
+        content = _content(lines)
+        for index in content:
+            known.append(Place(name, index + 1))
+            lines[index] = mark(lines[index], len(known) - 1)
+        return io.StringIO("\n".join(lines))
 
     def traced(lines: list[str]) -> list[str]:
-        result, trace.places = carry(
-            lines,
-            trace.places,
-            run,
-            lambda _, line: bool(line.strip()) and "8<-" not in line,
-            known,
-        )
+        content = _content(lines)
+        # The processor reads files with the `open` of its module.
+        snippets.open = open_marked  # type: ignore[attr-defined]
+        try:
+            result, trace.places = carry(
+                lines, trace.places, run, lambda index, _: index in content, known
+            )
+        finally:
+            del snippets.open  # type: ignore[attr-defined]
         trace.lines = list(result)
         return result
 
     processor.run = traced
-    processor.read_lines = read_marked
-    processor.parse_snippet_target = lambda path: target(unmark(path))
+
+
+def _content(lines: list[str]) -> set[int]:
+    """Return the indexes of lines that are no snippet notation, nor blank."""
+    found: set[int] = set()
+    listing = False
+    for index, line in enumerate(lines):
+        if re.fullmatch(r"\s*-+8<-+\s*", line):
+            listing = not listing
+        elif line.strip() and "8<-" not in line and not listing:
+            found.add(index)
+    return found
 
 
 def _tag(markup: str, number: int) -> str:
