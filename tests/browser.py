@@ -74,7 +74,7 @@ def build(folder: Path, site_url: str = "", **environment: str) -> str:
         made.write_text(f"INHERIT: mkdocs.yml\nsite_url: {site_url}/\n")
         config = made
     try:
-        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"]
+        command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
         result = subprocess.run(
             [*command, "-f", str(config), "-d", str(folder)],
             cwd=ROOT,

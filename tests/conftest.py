@@ -109,12 +109,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Re
         run: bool = False,
         lint: bool = False,
         paths: tuple[Path, ...] = (),
+        seconds: float = 20.0,
         **settings: object,
     ) -> Report:
         config = write_project(tmp_path, pages, **settings)  # type: ignore[arg-type]
         with monkeypatch.context() as patch:
             if not lint:
                 patch.setattr(check_module, "lint", lambda _: [])
-            return check_module.check(config, run, list(paths))
+            return check_module.check(config, run, list(paths), seconds)
 
     return check

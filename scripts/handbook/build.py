@@ -42,10 +42,16 @@ def main(argv: list[str] | None = None) -> int:
         "--site-dir", type=Path, default=ROOT / "site", help="default: site/"
     )
     options = parser.parse_args(argv)
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"]
+    # Not --quiet: it would hide the warnings from --strict as well.
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
     command += ["--site-dir", str(options.site_dir.resolve())]
-    status = subprocess.call(command, cwd=ROOT, env=environment())
-    if status == 0:
+    result = subprocess.run(
+        command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True, check=False
+    )
+    for line in result.stderr.splitlines():
+        if not line.startswith("INFO"):
+            print(line, file=sys.stderr)
+    if result.returncode == 0:
         pages = len(list(options.site_dir.rglob("*.html")))
         print(f"{pages} pages in {os.path.relpath(options.site_dir)}/")
-    return status
+    return result.returncode

@@ -15,16 +15,22 @@ from .parsers import PLAIN, canonical
 from .places import Place
 from .report import FORMATS, Finding, Report, Verdict
 from .runner.plan import Runner, RunnerFailed, excuse, plan_page
-from .runner.steps import Outcome, Scope
+from .runner.steps import Limits, Outcome, Scope
 from .site import BuildFailed, TracedPage, TracedSite, add_scripts_to_path, trace_site
 from .trace import Fence
 
 
-def check(config_file: Path, run: bool = True, paths: list[Path] | None = None) -> Report:
+def check(
+    config_file: Path,
+    run: bool = True,
+    paths: list[Path] | None = None,
+    seconds: float = Limits.block,
+) -> Report:
     """Check the project of ``config_file``.
 
     ``run`` decides whether the blocks of handbook pages are run and linted;
-    ``paths`` limits the report to pages or folders of pages.
+    ``paths`` limits the report to pages or folders of pages; ``seconds`` is how
+    long a block may run.
 
     :raises BuildFailed: the project does not build.
     :raises ToolMissing: a program that the check needs is not there.
@@ -33,7 +39,7 @@ def check(config_file: Path, run: bool = True, paths: list[Path] | None = None) 
     report = Report()
     started = time.perf_counter()
     # The warm process imports FastAPI while the site is built.
-    runner = Runner() if run else None
+    runner = Runner(seconds) if run else None
     try:
         site = trace_site(config_file)
         if runner is not None and not site.handbook:
@@ -289,6 +295,12 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--no-run", action="store_true", help="parse only; run and lint nothing"
     )
     parser.add_argument(
+        "--seconds",
+        type=float,
+        default=Limits.block,
+        help="how long a block may run; default: %(default)g",
+    )
+    parser.add_argument(
         "--accept-ids",
         action="store_true",
         help="write the ids of all questions and checks to docs/ids.txt",
@@ -309,7 +321,7 @@ def main(argv: list[str] | None = None) -> int:
         if options.accept_ids:
             print(ids.accept(trace_site(config)))
             return 0
-        report = check(config, not options.no_run, options.paths)
+        report = check(config, not options.no_run, options.paths, options.seconds)
     except UsageError as error:
         print(f"check: {error}", file=sys.stderr)
         return 2

@@ -13,9 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-SECONDS = 10.0
-
-
 @dataclass
 class Response:
     """What the application sent; ``headers`` are decoded as Latin-1."""
@@ -33,12 +30,16 @@ class StartupFailed(Exception):
 class Client:
     """Serves one ASGI application.
 
-    ``report`` is called with each exception that reaches the server.
+    ``report`` is called with each exception that reaches the server; ``seconds``
+    is how long a response, or the shutdown, may take.
     """
 
-    def __init__(self, app: Any, report: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self, app: Any, report: Callable[[BaseException], None], seconds: float
+    ) -> None:
         self.app = app
         self.report = report
+        self.seconds = seconds
         self.loop = asyncio.new_event_loop()
         self.state: dict[str, Any] = {}
         self.to_app: asyncio.Queue[dict] = asyncio.Queue()
@@ -88,7 +89,7 @@ class Client:
         assert self.lifespan is not None
         self.to_app.put_nowait({"type": "lifespan.shutdown"})
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(self.lifespan, SECONDS)
+            await asyncio.wait_for(self.lifespan, self.seconds)
 
     def ask(
         self,
@@ -102,10 +103,12 @@ class Client:
 
         With ``until``, disconnect as soon as it is true of the body so far.
 
-        :raises TimeoutError: no answer within :data:`SECONDS`.
+        :raises TimeoutError: no answer in time.
         """
         return self.loop.run_until_complete(
-            asyncio.wait_for(self._ask(method, target, headers, body, until), SECONDS)
+            asyncio.wait_for(
+                self._ask(method, target, headers, body, until), self.seconds
+            )
         )
 
     async def _ask(

@@ -15,10 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .compare import matches
-from .steps import Outcome, Step
+from .steps import Limits, Outcome, Step
 
-SECONDS = 20.0
-START_SECONDS = 15.0
 _SERVERS = re.compile(
     r"^(?:\w+=\S*\s+)*(?:python3?\s+-m\s+)?"
     r"(?:uvicorn|gunicorn|hypercorn|granian|daphne|fastapi\s+(?:run|dev)|flask\s+run|"
@@ -59,8 +57,9 @@ def read_session(source: str) -> list[Command]:
 class Shell:
     """A bash that lasts for an answer; ``export`` holds until its end."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limits: Limits) -> None:
         self.folder = folder
+        self.limits = limits
         self.server: int | None = None
         environment = {
             "PATH": os.pathsep.join(
@@ -112,7 +111,8 @@ class Shell:
         self.bash.stdin.write(text.encode())
         self.bash.stdin.flush()
 
-    def _do(self, command: str, seconds: float = SECONDS) -> str:
+    def _do(self, command: str) -> str:
+        seconds = self.limits.block
         self._send(f"eval {shlex.quote(command)} </dev/null\nprintf '\\036'\n")
         assert self.bash.stdout is not None
         data = b""
@@ -121,7 +121,7 @@ class Shell:
         while not data.endswith(b"\x1e"):
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([handle], [], [], left)[0]:
-                raise TimeoutError(f"the command did not end within {seconds:.0f} s")
+                raise TimeoutError(f"the command did not end within {seconds:g} s")
             piece = os.read(handle, 65536)
             if not piece:
                 raise OSError("it closed its output")
@@ -138,7 +138,7 @@ class Shell:
             f"{{ eval {shlex.quote(command)}; }} </dev/null >{log} 2>&1 &\n__pid=$!"
         )
         pid = int(self._do("echo $__pid"))
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self.limits.start
         while time.monotonic() < deadline:
             if self._do(f"kill -0 {pid} 2>/dev/null && echo up").strip() != "up":
                 return _read(log, self.folder)  # it ended: an ordinary command

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from ..marks import Marks
 from ..page import Page
 from ..parsers import canonical
 from ..trace import Fence, Trace
-from .steps import Outcome, Scope, Step
+from .steps import Limits, Outcome, Scope, Step
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}.{sys.version_info[2]}"
 
@@ -124,13 +126,20 @@ class RunnerFailed(RuntimeError):
 
 
 class Runner:
-    """The warm process, started early so that it is ready when pages are."""
+    """The warm process, started early so that it is ready when pages are.
 
-    def __init__(self) -> None:
+    Everything that the blocks write lies in one folder, removed with the process.
+    """
+
+    def __init__(self, seconds: float = Limits.block) -> None:
         scripts = Path(__file__).resolve().parents[2]
+        self.folder = tempfile.TemporaryDirectory(
+            prefix="check-run-", ignore_cleanup_errors=True
+        )
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "handbook.runner.server"],
+            [sys.executable, "-m", "handbook.runner.server", str(seconds)],
             cwd=scripts,
+            env={**os.environ, "TMPDIR": self.folder.name},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -152,10 +161,11 @@ class Runner:
             except EOFError:
                 break
             results[number] = outcomes
-        self.process.wait()
+        self.close()
         return results
 
     def close(self) -> None:
-        """End the process when it is not needed after all."""
+        """End the process, also when it is not needed after all."""
         self.process.kill()
         self.process.wait()
+        self.folder.cleanup()

@@ -25,9 +25,8 @@ from typing import Any
 from .asgi import Client, Response, StartupFailed
 from .compare import Captured, data_difference, fill, matches, shown_output
 from .sandbox import restrict
-from .steps import Outcome, Step
+from .steps import Limits, Outcome, Step
 
-SECONDS = 20
 FLOOD = 1_000_000
 
 
@@ -37,8 +36,9 @@ class Group:
     ``output`` is the file that standard output is written to.
     """
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, limits: Limits) -> None:
         self.output = output
+        self.limits = limits
         self.read = 0
         self.module = types.ModuleType("__main__")
         self.module.__dict__["__builtins__"] = __builtins__
@@ -207,7 +207,9 @@ class Group:
     def _client(self, app: Any) -> Client:
         client = self.clients.get(id(app))
         if client is None:
-            client = Client(app, lambda error: print(_describe(error)))
+            client = Client(
+                app, lambda error: print(_describe(error)), self.limits.request
+            )
             client.start()
             self.clients[id(app)] = client
         return client
@@ -347,7 +349,11 @@ def _show_warning(message: Any, category: type[Warning], *_: Any, **__: Any) -> 
 
 
 def run_group(
-    connection: Connection, folder: str, output: Path, forks: mmap.mmap
+    connection: Connection,
+    folder: str,
+    output: Path,
+    forks: mmap.mmap,
+    limits: Limits,
 ) -> None:
     """Take over this (forked) process for one group.
 
@@ -375,4 +381,4 @@ def run_group(
         warnings.simplefilter("ignore", getattr(__import__("builtins"), name))
     warnings.simplefilter("ignore", ResourceWarning)
     warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
-    Group(output).serve(connection)
+    Group(output, limits).serve(connection)

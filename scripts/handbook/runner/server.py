@@ -25,11 +25,8 @@ from typing import Any
 
 from . import sandbox
 from .console import Shell
-from .python import SECONDS, run_group
-from .steps import Outcome, Scope, Step
-
-SCOPE_SECONDS = 120.0
-
+from .python import run_group
+from .steps import Limits, Outcome, Scope, Step
 
 # A program as examples are, so that what they touch first is loaded already.
 _FIRST_REQUESTS = """
@@ -71,8 +68,9 @@ def warm_up() -> None:
 class Driver:
     """Runs the steps of one scope in order; lives in a process of its own."""
 
-    def __init__(self, scope: Scope, folder: Path) -> None:
+    def __init__(self, scope: Scope, folder: Path, limits: Limits) -> None:
         self.scope = scope
+        self.limits = limits
         self.base = folder
         self.folder = folder / "answer"
         self.folder.mkdir()
@@ -104,7 +102,7 @@ class Driver:
         if marks.title:
             self._write(step)
         if step.kind == "console":
-            self.shell = self.shell or Shell(self.folder)
+            self.shell = self.shell or Shell(self.folder, self.limits)
             return self.shell.run(step)
         if step.kind == "file":
             return Outcome(step.fence)
@@ -184,6 +182,7 @@ class _Remote:
         self.steps: list[Step] = []
         self.apps: list[str] = []
         self.gone = ""
+        self.seconds = driver.limits.block
         self.connection, child = Pipe()
         output = driver.base / f"out-{step.fence}"
         output.touch()
@@ -193,7 +192,10 @@ class _Remote:
             try:
                 os.setsid()
                 os.chdir(driver.folder)
-                run_group(child, str(driver.folder), output, driver.forks)
+                sandbox.die_with_parent()
+                run_group(
+                    child, str(driver.folder), output, driver.forks, driver.limits
+                )
             except BaseException:  # noqa: BLE001
                 traceback.print_exc()
             finally:
@@ -206,10 +208,10 @@ class _Remote:
             raise _Gone("not-run", f"not run, because a block before it {self.gone}")
         try:
             self.connection.send((name, *arguments))
-            if not self.connection.poll(SECONDS):
+            if not self.connection.poll(self.seconds):
                 self.gone = "hangs"
                 os.kill(self.pid, signal.SIGKILL)
-                raise _Gone("timeout", f"it did not end within {SECONDS} s")
+                raise _Gone("timeout", f"it did not end within {self.seconds:g} s")
             return self.connection.recv()
         except (EOFError, ConnectionError, BrokenPipeError) as error:
             self.gone = "ended its process"
@@ -220,7 +222,7 @@ class _Remote:
             raise _Gone("exit", "it ended its process") from error
 
 
-def _drive(scope: Scope, pipe: int) -> None:
+def _drive(scope: Scope, pipe: int, limits: Limits) -> None:
     """Run a scope in this (forked) process and write its outcomes to ``pipe``."""
     os.setsid()
     sandbox.die_with_parent()
@@ -230,7 +232,7 @@ def _drive(scope: Scope, pipe: int) -> None:
     os.environ.update(HOME=str(folder / "answer"), TMPDIR=str(folder / "answer"))
     tempfile.tempdir = None
     try:
-        outcomes = Driver(scope, folder).run()
+        outcomes = Driver(scope, folder, limits).run()
     finally:
         sandbox.kill_descendants()
         shutil.rmtree(folder, ignore_errors=True)
@@ -238,7 +240,7 @@ def _drive(scope: Scope, pipe: int) -> None:
         pickle.dump((scope.number, outcomes), file)
 
 
-def serve(workers: int) -> None:
+def serve(workers: int, limits: Limits) -> None:
     """Run all scopes read from standard input."""
     warm_up()
     scopes: list[Scope] = pickle.load(sys.stdin.buffer)  # noqa: S301
@@ -253,13 +255,13 @@ def serve(workers: int) -> None:
             if pid == 0:
                 os.close(reader)
                 try:
-                    _drive(scope, writer)
+                    _drive(scope, writer, limits)
                 except BaseException:  # noqa: BLE001
                     traceback.print_exc()
                 finally:
                     os._exit(0)
             os.close(writer)
-            running[reader] = (pid, scope, time.monotonic() + SCOPE_SECONDS, b"")
+            running[reader] = (pid, scope, time.monotonic() + limits.scope, b"")
         ready, _, _ = select.select(list(running), [], [], 0.5)
         for reader in ready:
             pid, scope, deadline, data = running[reader]
@@ -270,7 +272,7 @@ def serve(workers: int) -> None:
             del running[reader]
             os.close(reader)
             os.waitpid(pid, 0)
-            _answer(scope, data)
+            _answer(scope, data, "the answer ended its own driver")
         for reader, (pid, scope, deadline, _) in list(running.items()):
             if time.monotonic() > deadline:
                 with contextlib.suppress(OSError):
@@ -278,22 +280,22 @@ def serve(workers: int) -> None:
                 del running[reader]
                 os.close(reader)
                 os.waitpid(pid, 0)
-                _answer(scope, b"")
+                _answer(scope, b"", f"the answer took over {limits.scope:g} s")
         sandbox.kill_descendants({pid for pid, *_ in running.values()})
 
 
-def _answer(scope: Scope, data: bytes) -> None:
+def _answer(scope: Scope, data: bytes, problem: str) -> None:
     if data:
         sys.stdout.buffer.write(data)
     else:
         outcomes = []
         for step in scope.steps:
             outcome = Outcome(step.fence)
-            outcome.fail(0, "timeout", f"the answer took over {SCOPE_SECONDS:.0f} s")
+            outcome.fail(0, "timeout", problem)
             outcomes.append(outcome)
         pickle.dump((scope.number, outcomes), sys.stdout.buffer)
     sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":
-    serve(max(os.cpu_count() or 2, 2))
+    serve(max(os.cpu_count() or 2, 2), Limits(float(sys.argv[1])))

@@ -8,6 +8,28 @@ from ..exchange import Exchange
 from ..marks import Marks
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How long things may take, in seconds; all follow from ``block``."""
+
+    block: float = 20.0
+
+    @property
+    def request(self) -> float:
+        """For the response to a request."""
+        return self.block / 2
+
+    @property
+    def start(self) -> float:
+        """For a server to accept connections."""
+        return self.block * 3 / 4
+
+    @property
+    def scope(self) -> float:
+        """For all blocks of an answer."""
+        return self.block * 6
+
+
 @dataclass
 class Step:
     """One block of a scope.
