@@ -534,7 +534,7 @@ def rules_in_source() -> set[str]:
                 place = position.get(name)
                 if place is not None and len(node.args) > place:
                     rule = node.args[place]
-                elif name == "append" and isinstance(node.args[0], ast.Tuple):
+                elif ast.unparse(node.func) == "errors.append":
                     rule = node.args[0].elts[0]
             elif isinstance(node, ast.Yield) and isinstance(node.value, ast.Tuple):
                 rule = node.value.elts[1]

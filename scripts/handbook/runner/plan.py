@@ -161,6 +161,7 @@ class Runner:
             except EOFError:
                 break
             results[number] = outcomes
+        self.process.wait()
         self.close()
         return results
 
