@@ -359,6 +359,14 @@ os._exit(3)
 x = 1
 ```
 
+# Something is left
+
+```python  ⟵ left-running
+import subprocess
+
+subprocess.Popen(["sleep", "60"])
+```
+
 # The process hangs
 
 ```python  ⟵ timeout: within 2 s
@@ -408,7 +416,7 @@ def test_run_rules(project) -> None:
     """What fails when blocks run is reported at the line of the page."""
     text, expected = annotated(RUN)
     report = note(project({"run.md": text}, run=True, seconds=2.0))
-    assert differences(report.findings, expected) == []
+    assert "\n".join(differences(report.findings, expected)) == ""
 
 
 def test_lint_rules(project) -> None:

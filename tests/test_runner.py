@@ -186,7 +186,7 @@ raise ValueError("one")
 # > ValueError: two  ⟵ output: ValueError: one
 ```
 
-```python { .raises }
+```python { .raises }  ⟵ no-exception
 print("no")
 # > no
 ```
@@ -329,7 +329,7 @@ import pytest
 
 @pytest.mark.anyio
 async def test_async() -> None:
-    assert False  ⟵ test-failed: test_async
+    assert False  ⟵ test-failed: test_async[asyncio] ⟵ test-failed: test_async[trio]
 
 
 class TestGroup:
@@ -565,8 +565,8 @@ GET /text HTTP/1.1
 
 HTTP/1.1 200 OK
 
-one
-four  ⟵ body
+one  ⟵ body: 'one\\ntwo\\nthree'
+four
 
 ### JSON Lines
 GET /lines HTTP/1.1
@@ -606,7 +606,7 @@ GET /forever HTTP/1.1
 
 HTTP/1.1 200 OK
 
-data: 1
+data: 1  ⟵ body: data: 2
 data: 3
 ...
 ```
@@ -641,6 +641,19 @@ Internal Server Error
 
 ```text { .output }
 RuntimeError: broken
+```
+
+# A server error that is not shown
+
+```python
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.get("/fail")
+def fail() -> dict:
+    raise RuntimeError("broken")
 ```
 
 ```http  ⟵ unshown-output: RuntimeError: broken
@@ -980,7 +993,7 @@ def test_page(ran: Report, name: str) -> None:
         for f in ran.findings
         if f.file == f"{name}.md" and not f.rule.startswith("check-")
     ]
-    assert differences(found, expected) == []
+    assert "\n".join(differences(found, expected)) == ""
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -997,3 +1010,35 @@ def test_verdicts(ran: Report, name: str) -> None:
             want = "excused" if excuse else "fail" if block.line in failing else "pass"
             assert (block.line, block.verdict) == (block.line, want), block
             assert bool(block.reason) == (want != "pass")
+
+
+# Each block does harm; what a block after it in the same answer says is part of it.
+HARM = {
+    "loop": "while True:  ⟵ timeout\n    pass",
+    "regex": "import re  ⟵ timeout\n\nre.match(r'(a+)+$', 'a' * 40 + 'b')",
+    "exit": "import os\n\nos._exit(0)",
+    "sys-exit": "import sys\n\nsys.exit(0)  ⟵ exception: exit status 0",
+    "kill-itself": "import os\n\nos.kill(os.getpid(), 9)",
+    "kill-driver": "import os\n\nos.kill(os.getppid(), 9)",
+    "segfault": "import ctypes\n\nctypes.string_at(0)",
+    "flood": "for _ in range(100):\n    print('x' * 1_000_000)",
+    "big-file": "with open('big', 'wb') as file:\n    for _ in range(100):\n        file.write(bytes(10**6))",
+    "memory": "blocks = []\nwhile True:\n    blocks.append(bytearray(10**9))",
+    "recursion": "def f() -> None:\n    f()\n\n\nf()",
+    "fork-bomb": "import os\n\nwhile True:\n    os.fork()",
+    "fork": "import os\n\nif os.fork() == 0:\n    raise ValueError\nos.wait()",
+    "connect": "import socket\n\nsocket.create_connection(('8.8.8.8', 53), 1)",
+    "resolve": "import socket\n\nsocket.getaddrinfo('example.com', 80)",
+    "curl": "import subprocess\n\nsubprocess.run(['curl', '-s', '8.8.8.8'], check=True)",
+    "write": "open('OUTSIDE/written', 'w')",
+    "write-path": "from pathlib import Path\n\nPath('OUTSIDE/written').touch()",
+    "write-sqlite": "import sqlite3\n\nsqlite3.connect('OUTSIDE/written').execute('create table t (a)')",
+    "write-shell": "import subprocess\n\nsubprocess.run(['touch', 'OUTSIDE/written'], check=True)",
+    "write-home": "import subprocess\n\nsubprocess.run('echo > HOME/.written-by-test', shell=True, check=True)",
+    "delete": "import os\n\nos.remove('OUTSIDE/precious')",
+    "delete-shell": "import subprocess\n\nsubprocess.run(['rm', 'OUTSIDE/precious'], check=True)",
+    "rename": "import os\n\nos.rename('OUTSIDE/precious', 'OUTSIDE/moved')",
+    "process": "import subprocess\n\nsubprocess.Popen(['sleep', '4321'])",
+    "daemon": "import subprocess\n\nsubprocess.Popen(['sleep', '4321'], start_new_session=True)",
+    "thread": "import threading\nimport time\n\nthreading.Thread(target=time.sleep, args=[4321]).start()",
+}

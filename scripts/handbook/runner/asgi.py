@@ -88,8 +88,10 @@ class Client:
     async def _stop(self) -> None:
         assert self.lifespan is not None
         self.to_app.put_nowait({"type": "lifespan.shutdown"})
-        with contextlib.suppress(Exception):
+        try:
             await asyncio.wait_for(self.lifespan, self.seconds)
+        except Exception as error:  # noqa: BLE001
+            self.report(error)
 
     def ask(
         self,
@@ -155,6 +157,8 @@ class Client:
             return {"type": "http.disconnect"}
 
         async def send(message: dict) -> None:
+            # A server's buffers fill up; so what never waits lets others run.
+            await asyncio.sleep(0)
             if gone.is_set():
                 return
             if message["type"] == "http.response.start":

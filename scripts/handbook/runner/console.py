@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .compare import matches
+from .sandbox import children, descendants
 from .steps import Limits, Outcome, Step
 
 _SERVERS = re.compile(
@@ -140,7 +142,7 @@ class Shell:
         pid = int(self._do("echo $__pid"))
         deadline = time.monotonic() + self.limits.start
         while time.monotonic() < deadline:
-            if self._do(f"kill -0 {pid} 2>/dev/null && echo up").strip() != "up":
+            if not self._up(pid):
                 return _read(log, self.folder)  # it ended: an ordinary command
             with socket.socket() as probe:
                 probe.settimeout(0.2)
@@ -158,16 +160,27 @@ class Shell:
         if self.server is None:
             return
         pid, self.server = self.server, None
-        # The pid is that of a subshell around the server; end both.
-        self._do(
-            f"pkill -TERM -P {pid} 2>/dev/null; kill {pid} 2>/dev/null; "
-            f"wait {pid} 2>/dev/null; true"
-        )
+        # The pid is that of a subshell around the server; it ends with it.
+        _signal(children(pid) or [pid], signal.SIGTERM)
+        deadline = time.monotonic() + self.limits.start
+        while self._up(pid):
+            if time.monotonic() > deadline:
+                _signal([*descendants(pid), pid], signal.SIGKILL)
+            time.sleep(0.02)
+
+    def _up(self, pid: int) -> bool:
+        return self._do(f"kill -0 {pid} 2>/dev/null && echo up").strip() == "up"
 
     def close(self) -> None:
         """End the shell and all that it started."""
         self.bash.send_signal(signal.SIGKILL)
         self.bash.wait()
+
+
+def _signal(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            os.kill(pid, number)
 
 
 def _read(log: Path, folder: Path) -> str:

@@ -6,6 +6,7 @@ exchanges that use an application of the group run in the same process.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import json
@@ -14,6 +15,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import traceback
 import types
 import warnings
@@ -46,6 +48,7 @@ class Group:
         self.clients: dict[int, Client] = {}
         self.unshown = ""
         self.last = 0
+        self.pid = os.getpid()
         sys.modules["__main__"] = self.module
         warnings.showwarning = _show_warning
 
@@ -77,6 +80,10 @@ class Group:
             self._openapi()
         except BaseException as error:  # noqa: BLE001
             raised = error
+        if os.getpid() != self.pid:
+            # A process that the block forked has come to the block's end.
+            sys.stdout.flush()
+            os._exit(raised is not None)
         self._judge(step, outcome, raised)
         shown = shown_output(step.source)
         if shown is not None:
@@ -222,10 +229,16 @@ class Group:
         self._compare(step, outcome, step.source, 1)
         return outcome
 
-    def finish(self) -> str:
-        """Shut down; return the output that the page does not show."""
+    def finish(self) -> tuple[str, bool]:
+        """End as a program does: wait for threads, run what is registered.
+
+        Returns the output that the page does not show, and whether a process is
+        left running.
+        """
         self._shut_down()
-        return self._new_output()
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        return self._new_output(), _has_children()
 
     def _shut_down(self) -> None:
         for client in self.clients.values():
@@ -305,6 +318,19 @@ def _compare_lines(
             difference = f"no JSON: {error}"
         if difference:
             outcome.fail(shown.body_line + offset, "body", difference)
+
+
+def _has_children() -> bool:
+    """Tell whether this process has children, but for multiprocessing's helpers."""
+    for name in ("resource_tracker", "forkserver"):
+        module = sys.modules.get(f"multiprocessing.{name}")
+        with contextlib.suppress(Exception):
+            getattr(module, f"_{name}")._stop()
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+        return True
+    return False
 
 
 def _sent(body: str) -> str:

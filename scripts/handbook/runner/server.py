@@ -152,17 +152,20 @@ class Driver:
             file.write(step.source.rstrip("\n") + "\n")
 
     def _finish(self, group: _Remote) -> None:
+        if group.gone:
+            return
+        last = self.outcomes[group.steps[-1].fence]
         try:
-            rest = group.call("finish")
-        except _Gone:
+            rest, left = group.call("finish")
+        except _Gone as error:
+            last.fail(0, error.rule, f"after its last line, {error}")
             return
-        if not rest.strip():
-            return
-        last = group.steps[-1]
+        if left:
+            last.fail(0, "left-running", "it leaves a process running; wait for it")
         failed = any(self.outcomes[s.fence].verdict == "fail" for s in group.steps)
-        if not failed:
+        if rest.strip() and not failed:
             text = rest if len(rest) < 600 else rest[:600] + " …"
-            self.outcomes[last.fence].fail(
+            last.fail(
                 0, "unshown-output", f"it printed {text!r}, which the page does not show"
             )
 
@@ -229,6 +232,7 @@ def _drive(scope: Scope, pipe: int, limits: Limits) -> None:
     sandbox.adopt_orphans()
     sandbox.own_network()
     folder = Path(tempfile.mkdtemp(prefix="answer-"))
+    sandbox.own_writes(folder)
     os.environ.update(HOME=str(folder / "answer"), TMPDIR=str(folder / "answer"))
     tempfile.tempdir = None
     try:
