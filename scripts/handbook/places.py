@@ -102,12 +102,29 @@ def compare(
     after = [" ".join(line.split()) for line in new]
     if before == after:
         return list(places)
-    if before[: len(after)] == after:
-        return list(places[: len(after)])
-    result: list[Place] = []
-    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    if not places:
+        return [Place("", 1)] * len(new)
+    start = _common(before, after)
+    stop = _common(before[start:][::-1], after[start:][::-1])
+    result = list(places[:start])
+    matcher = SequenceMatcher(
+        None,
+        before[start : len(before) - stop],
+        after[start : len(after) - stop],
+        autojunk=False,
+    )
     for _, i1, i2, j1, j2 in matcher.get_opcodes():
         for offset in range(j2 - j1):
-            index = min(i1 + offset, max(i2 - 1, i1), len(places) - 1)
-            result.append(places[index] if places else Place("", 1))
-    return result
+            index = start + min(i1 + offset, max(i2 - 1, i1))
+            result.append(places[min(index, len(places) - 1)])
+    return result + list(places[len(before) - stop :])
+
+
+def _common(left: list[str], right: list[str]) -> int:
+    """Return how many items the two lists begin with in common."""
+    count = 0
+    for one, other in zip(left, right, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
