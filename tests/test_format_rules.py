@@ -369,7 +369,7 @@ subprocess.Popen(["sleep", "60"])
 
 # The process hangs
 
-```python  ⟵ timeout: within 2 s
+```python  ⟵ timeout: within 5 s
 while True:
     pass
 ```
@@ -415,7 +415,7 @@ def test_format_rule(built: Report, number: int) -> None:
 def test_run_rules(project) -> None:
     """What fails when blocks run is reported at the line of the page."""
     text, expected = annotated(RUN)
-    report = note(project({"run.md": text}, run=True, seconds=2.0))
+    report = note(project({"run.md": text}, run=True, seconds=5.0))
     assert "\n".join(differences(report.findings, expected)) == ""
 
 

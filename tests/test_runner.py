@@ -7,12 +7,9 @@ pages run in one check, as those of the handbook do.
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -1012,33 +1009,207 @@ def test_verdicts(ran: Report, name: str) -> None:
             assert bool(block.reason) == (want != "pass")
 
 
-# Each block does harm; what a block after it in the same answer says is part of it.
+
+# What each block does must fail there (`⟵` says how, or on the fence by default),
+# and must not touch OUTSIDE or HOME.
 HARM = {
-    "loop": "while True:  ⟵ timeout\n    pass",
-    "regex": "import re  ⟵ timeout\n\nre.match(r'(a+)+$', 'a' * 40 + 'b')",
-    "exit": "import os\n\nos._exit(0)",
+    "regex": "⟵ timeout\nimport re\n\nre.match(r'(a+)+$', 'a' * 40 + 'b')",
+    "exit": "⟵ exit\nimport os\n\nos._exit(0)",
     "sys-exit": "import sys\n\nsys.exit(0)  ⟵ exception: exit status 0",
-    "kill-itself": "import os\n\nos.kill(os.getpid(), 9)",
-    "kill-driver": "import os\n\nos.kill(os.getppid(), 9)",
-    "segfault": "import ctypes\n\nctypes.string_at(0)",
-    "flood": "for _ in range(100):\n    print('x' * 1_000_000)",
-    "big-file": "with open('big', 'wb') as file:\n    for _ in range(100):\n        file.write(bytes(10**6))",
-    "memory": "blocks = []\nwhile True:\n    blocks.append(bytearray(10**9))",
-    "recursion": "def f() -> None:\n    f()\n\n\nf()",
-    "fork-bomb": "import os\n\nwhile True:\n    os.fork()",
-    "fork": "import os\n\nif os.fork() == 0:\n    raise ValueError\nos.wait()",
-    "connect": "import socket\n\nsocket.create_connection(('8.8.8.8', 53), 1)",
-    "resolve": "import socket\n\nsocket.getaddrinfo('example.com', 80)",
-    "curl": "import subprocess\n\nsubprocess.run(['curl', '-s', '8.8.8.8'], check=True)",
-    "write": "open('OUTSIDE/written', 'w')",
-    "write-path": "from pathlib import Path\n\nPath('OUTSIDE/written').touch()",
-    "write-sqlite": "import sqlite3\n\nsqlite3.connect('OUTSIDE/written').execute('create table t (a)')",
-    "write-shell": "import subprocess\n\nsubprocess.run(['touch', 'OUTSIDE/written'], check=True)",
-    "write-home": "import subprocess\n\nsubprocess.run('echo > HOME/.written-by-test', shell=True, check=True)",
-    "delete": "import os\n\nos.remove('OUTSIDE/precious')",
-    "delete-shell": "import subprocess\n\nsubprocess.run(['rm', 'OUTSIDE/precious'], check=True)",
-    "rename": "import os\n\nos.rename('OUTSIDE/precious', 'OUTSIDE/moved')",
-    "process": "import subprocess\n\nsubprocess.Popen(['sleep', '4321'])",
-    "daemon": "import subprocess\n\nsubprocess.Popen(['sleep', '4321'], start_new_session=True)",
-    "thread": "import threading\nimport time\n\nthreading.Thread(target=time.sleep, args=[4321]).start()",
+    "kill-itself": "⟵ exit\nimport os\n\nos.kill(os.getpid(), 9)",
+    "kill-driver": "⟵ timeout: its own driver\nimport os\n\nos.kill(os.getppid(), 9)",
+    "segfault": "⟵ exit\nimport ctypes\n\nctypes.string_at(0)",
+    "flood": "for _ in range(100):\n    print('x' * 1_000_000)  ⟵ exception: too large",
+    "big-file": "with open('big', 'wb') as file:\n    for _ in range(100):\n        file.write(bytes(10**6))  ⟵ exception: too large",
+    "memory": "bytearray(5 * 1024**3)  ⟵ exception: MemoryError",
+    "recursion": "def f() -> None:\n    f()  ⟵ exception: RecursionError\n\n\nf()",
+    "fork-bomb": "⟵ left-running\nimport os\n\nwhile True:\n    os.fork()  ⟵ exception: 100 processes",
+    "connect": "import socket\n\nsocket.create_connection(('8.8.8.8', 53), 1)  ⟵ exception",
+    "resolve": "import socket\n\nsocket.getaddrinfo('example.com', 80)  ⟵ exception",
+    "curl": "import subprocess\n\nsubprocess.run(['curl', '-s', '8.8.8.8'], check=True)  ⟵ exception",
+    "write": "open('OUTSIDE/written', 'w')  ⟵ exception",
+    "write-path": "from pathlib import Path\n\nPath('OUTSIDE/written').touch()  ⟵ exception",
+    "write-sqlite": "import sqlite3\n\nsqlite3.connect('OUTSIDE/written').execute('create table t (a)')  ⟵ exception",
+    "write-shell": "import subprocess\n\nsubprocess.run(['touch', 'OUTSIDE/written'], check=True)  ⟵ exception",
+    "write-home": "import subprocess\n\nsubprocess.run('echo > HOME/.written-by-test', shell=True, check=True)  ⟵ exception",
+    "delete": "import os\n\nos.remove('OUTSIDE/precious')  ⟵ exception",
+    "delete-shell": "import subprocess\n\nsubprocess.run(['rm', 'OUTSIDE/precious'], check=True)  ⟵ exception",
+    "rename": "import os\n\nos.rename('OUTSIDE/precious', 'OUTSIDE/moved')  ⟵ exception",
+    "process": "⟵ left-running\nimport subprocess\n\nsubprocess.Popen(['sleep', '4321'])",
+    "daemon": "⟵ left-running\nimport subprocess\n\nsubprocess.Popen(['sleep', '4321'], start_new_session=True)",
+    "thread": "⟵ timeout: after its last line\nimport threading\nimport time\n\nthreading.Thread(target=time.sleep, args=[4321]).start()",
 }
+HARM_PAGE = """# Harm
+
+```python NOTE
+CODE
+```
+
+# Bystander
+
+```python
+print("fine")
+# > fine
+```
+"""
+HARM_CONSOLE = """# Loops
+
+```console
+$ while :; do :; done  ⟵ timeout
+$ echo never
+```
+
+```console
+$ echo gone  ⟵ console: the shell ended
+```
+
+# Ends its shell
+
+```console
+$ exit 1  ⟵ console: the shell ended
+```
+
+# Reaches out
+
+```console
+$ curl -s 8.8.8.8 || echo refused
+refused
+$ { echo x > OUTSIDE/written; } 2>/dev/null || echo refused
+refused
+$ rm -f OUTSIDE/precious 2>/dev/null || echo refused
+refused
+$ sleep 4321 &
+```
+
+# A server that accepts nothing
+
+```console
+$ uvicorn --port 1 --help > /dev/null; sleep 4321  ⟵ timeout: nothing on port 1
+```
+
+# An exchange without an answer
+
+```python
+import asyncio
+import time
+
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.get("/slow")
+async def slow() -> None:
+    await asyncio.sleep(4321)
+
+
+@app.get("/blocked")
+async def blocked() -> None:
+    time.sleep(4321)
+```
+
+```http
+GET /slow HTTP/1.1
+
+HTTP/1.1 200 OK  ⟵ timeout: no complete response
+```
+
+```http  ⟵ timeout: it did not end
+GET /blocked HTTP/1.1
+
+HTTP/1.1 200 OK
+```
+
+# Bystander
+
+```console
+$ echo fine
+fine
+```
+"""
+
+
+def sleepers() -> list[int]:
+    """Return the processes that a harmful block has left."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if b"4321" in path.read_bytes():
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A harmful block fails alone, and leaves no process, thread or file behind."""
+    outside, temporary = tmp_path / "outside", tmp_path / "tmp"
+    outside.mkdir()
+    temporary.mkdir()
+    (outside / "precious").write_text("kept")
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(check_module, "lint", lambda _: [])
+    sources = {"console": HARM_CONSOLE}
+    for name, code in HARM.items():
+        note, code = ("", code) if code[0] != "⟵" else code.split("\n", 1)
+        sources[name] = HARM_PAGE.replace("NOTE", note).replace("CODE", code)
+    texts, expected = {}, {}
+    for name, source in sources.items():
+        source = source.replace("OUTSIDE", str(outside)).replace("HOME", str(Path.home()))
+        texts[f"{name}.md"], expected[name] = annotated(source)
+    config = write_project(tmp_path, texts)
+    threads = threading.active_count()
+    report = check_module.check(config, seconds=6)
+    wrong = [
+        f"{name}: {text}"
+        for name, notes in expected.items()
+        for text in differences([f for f in report.findings if f.file == f"{name}.md"], notes)
+    ]
+    assert "\n".join(wrong) == ""
+    last = {b.file: b.verdict for b in report.blocks}  # the bystanders
+    assert set(last.values()) == {"pass"}
+    assert [p.name for p in outside.iterdir()] == ["precious"]
+    assert list(temporary.iterdir()) == []
+    assert not (Path.home() / ".written-by-test").exists()
+    assert sleepers() == []
+    assert threading.active_count() == threads
+
+
+def test_matches() -> None:
+    """`...` is any run of characters; spaces at the ends of lines do not count."""
+    assert matches("a...c", "abc") and matches("a...c", "ac") and matches("...", "")
+    assert matches("a  \nb", "a\nb \n") and matches("(.*)", "(.*)")
+    assert not matches("a...c", "abcd") and not matches("a", "a b") and not matches("", "a")
+    captured: dict[str, str] = {}
+    assert matches("id={{ id }};", "id=7;", captured) and captured == {"id": "7"}
+
+
+@pytest.mark.parametrize(
+    ("shown", "seen", "difference"),
+    [
+        ({"a": 1}, {"a": 1}, ""),
+        ({"a": "..."}, {"a": {"b": [1]}}, ""),
+        ({"a": "x..."}, {"a": "xyz"}, ""),
+        ({"a": "x..."}, {"a": "yz"}, 'body.a is "yz"'),
+        (1, True, "body is true"),
+        (1, 1.0, "body is 1.0"),
+        (None, False, "body is false"),
+        ([1], [1, 2], "body has 2 items, not 1"),
+        ({}, {"a": 1}, "body also has 'a'"),
+        ({"a": 1}, {}, "body has no 'a'"),
+        ([{"a": [0]}], [{"a": [1]}], "body[0].a[0] is 1"),
+    ],
+)
+def test_data_difference(shown: object, seen: object, difference: str) -> None:
+    """JSON is compared as data, types included; the difference is named."""
+    assert data_difference(shown, seen, {}) == difference
+
+
+def test_read_session() -> None:
+    """`$ ` starts a command, `> ` continues it, all else is its output."""
+    commands = read_session("$ a\n> b\nout\n> quoted\n$ c\n$")
+    assert [(c.text, c.line, c.shown) for c in commands] == [
+        ("a\nb", 1, "out\n> quoted"),
+        ("c", 5, ""),
+        ("", 6, ""),
+    ]

@@ -31,7 +31,7 @@ from .rules import (
     front_matter_problems,
     page_problems,
 )
-from .selfcheck import CheckBlock
+from .selfcheck import CheckBlock, revise
 from .trace import Problem, Trace, attach
 
 log = logging.getLogger("mkdocs.handbook")
@@ -60,6 +60,7 @@ class HandbookExtension(BlocksExtension):
         show = _Fences(md, trace)
         fences.extend_super_fences("*", show, _keep_all, None)
         fences.superfences[0]["reset"] = None
+        md.treeprocessors.register(_Answers(md), "handbook-answers", 4.5)
         md.treeprocessors.register(_Levels(md), "handbook-levels", 4)
         # Before the trace's own last step, so that tags are still there.
         md.postprocessors.register(_Review(md, trace), "handbook-review", -1e5)
@@ -162,6 +163,35 @@ def _caption(marks: Marks, after_exchange: bool) -> tuple[str, str]:
     if "output" in marks:
         return "Printed" if after_exchange else "Output", "output"
     return "", ""
+
+
+class _Answers(Treeprocessor):
+    """Names on each answer its question and the revision of what is asked."""
+
+    def run(self, root: etree.Element) -> None:
+        trace: Trace = self.md.trace  # type: ignore[attr-defined]
+        heading: etree.Element | None = None
+        stem: list[etree.Element] = []
+        for element in root:
+            classes = (element.get("class") or "").split()
+            if element.tag == "h2":
+                heading = element if set(LEVELS) & set(classes) else None
+                stem = []
+            elif heading is None:
+                continue
+            elif element.tag == "details" and "question" in classes:
+                name = heading.get("id") or ""
+                title = [child for child in heading if child.get("class") != "headerlink"]
+                asked = "".join(
+                    [heading.text or "", *("".join(c.itertext()) + (c.tail or "") for c in title)]
+                )
+                revision = revise(trace, [asked], stem, [])
+                element.set("data-question", name)
+                element.set("data-rev", revision)
+                trace.revisions[name] = revision
+                heading = None
+            else:
+                stem.append(element)
 
 
 class _Levels(Treeprocessor):

@@ -10,6 +10,7 @@ import os
 import re
 from collections import Counter
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,24 @@ import yaml
 from markdown import Markdown
 
 from .page import LEVELS, Page
-from .trace import attach
+from .trace import Trace, attach
 
 # What the pages' Markdown is read with: the parts that decide where code and
 # blocks begin. The rest of the configuration changes only how they look.
 _EXTENSIONS = [
     "attr_list",
     "tables",
+    "pymdownx.highlight",
     "pymdownx.superfences",
     "pymdownx.blocks.details",
     "pymdownx.blocks.admonition",
     "handbook.extension",
 ]
-_ADMONITIONS = {"pymdownx.blocks.admonition": {"types": ["warning", "info"]}}
+_SETTINGS = {
+    "pymdownx.blocks.admonition": {"types": ["warning", "info"]},
+    # Colours take most of the time, and nobody sees this rendering.
+    "pymdownx.highlight": {"use_pygments": False},
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,10 @@ class Topic:
     description: str
     levels: Counter[str]
     checks: int
+    # Each question and self-check, in order: its id, revision and title.
+    items: tuple[tuple[str, str, str], ...] = ()
+    # What a script finds the topic's or the section's progress by.
+    key: str = ""
 
     @property
     def questions(self) -> int:
@@ -82,9 +92,41 @@ def define_env(env: Any) -> None:
                     read_topic(docs, index).description,
                     total,
                     sum(page.checks for page in pages),
+                    key=f'data-section="{escape(name)}"',
                 )
             )
         return _list(items, here())
+
+    @env.macro
+    def progress() -> str:
+        """Give the place where a script tells the progress on the whole site."""
+        total = sum(
+            len(read_topic(docs, file).items)
+            for _, files in _sections(docs, nav)
+            for file in files
+        )
+        return f'<p class="progress" data-all data-total="{total}"></p>'
+
+    @env.macro
+    def items() -> str:
+        """List every question and self-check by topic, for review."""
+        lines = ['<div class="items" data-search-exclude markdown="0">']
+        for name, files in _sections(docs, nav):
+            pages = [t for f in files if (t := read_topic(docs, f)).items]
+            if pages:
+                lines.append(f"<h3>{escape(name)}</h3>")
+            for page in pages:
+                address = _url(page.file, here())
+                lines.append(
+                    f'<details class="topic" {page.key} data-section="{escape(name)}">'
+                    f"<summary>{escape(page.title)}</summary><ul>"
+                )
+                lines += [
+                    f'<li><a href="{address}#{name}" data-rev="{revision}">{title}</a></li>'
+                    for name, revision, title in page.items
+                ]
+                lines.append("</ul></details>")
+        return "\n".join([*lines, "</div>"])
 
     @env.macro
     def count(what: str) -> int:
@@ -118,26 +160,49 @@ def _read_topic(path: str, file: str, _changed: int) -> Topic:
     text = Path(path).read_text("utf-8-sig")
     match = re.match(r"---[ \t]*\n(.*?\n)---[ \t]*\n", text, re.S)
     meta = yaml.safe_load(match[1]) if match else {}
-    model = read_model(text[match.end() :] if match else text, file)
+    trace = _read(text[match.end() :] if match else text, file)
+    model = trace.model
     asked = [q for q in model.questions if q.level]
+    titles = [(q.heading.index, q.id, q.title) for q in asked]
+    titles += [(c.block.index, c.id, c.question) for c in model.checks]
     return Topic(
         file,
         str(meta.get("title") or ""),
         str(meta.get("description") or ""),
         Counter(question.level for question in asked),
         len(model.checks),
+        tuple(
+            (name, trace.revisions[name], _inline(title))
+            for _, name, title in sorted(titles)
+            if name in trace.revisions
+        ),
+        f'data-topic="{_url(file, "index.md")}"',
+    )
+
+
+def _inline(title: str) -> str:
+    """Return the HTML of a title, of whose Markdown only code is rendered."""
+    parts = re.split(r"(`+)(.+?)\1", escape(title, quote=False))
+    return "".join(
+        f"<code>{part.strip()}</code>" if position % 3 == 2 else part
+        for position, part in enumerate(parts)
+        if position % 3 != 1
     )
 
 
 def read_model(markdown: str, file: str) -> Page:
     """Read the content model of a page's ``markdown``."""
-    md = Markdown(extensions=_EXTENSIONS, extension_configs=_ADMONITIONS)
+    return _read(markdown, file).model
+
+
+def _read(markdown: str, file: str) -> Trace:
+    md = Markdown(extensions=_EXTENSIONS, extension_configs=_SETTINGS)
     trace = attach(md)
     trace.file = file
     # Where a problem is reported is the page's own rendering, not this one.
     trace.keep_tags = True
     md.convert(markdown)
-    return trace.model
+    return trace
 
 
 def locked(root: Path) -> dict[str, str]:
@@ -189,7 +254,9 @@ def _list(topics: list[Topic], here: str) -> str:
             f'<li><a href="{_url(topic.file, here)}">{topic.title}</a>'
             f"<p>{topic.description}</p>"
             f'<p class="topics__count">{topic.questions} questions: {levels} · '
-            f"{topic.checks} self-checks</p></li>"
+            f"{topic.checks} self-checks</p>"
+            f'<p class="progress" {topic.key} data-total="{topic.questions + topic.checks}"></p>'
+            "</li>"
         )
     return "\n".join([*lines, "</ul>"])
 

@@ -77,7 +77,7 @@ class Report:
 def as_text(report: Report) -> str:
     """Return one line per finding, then the totals."""
     lines = [
-        f"{f.file}:{f.line}:{f.column}: {f.rule} {f.message}"
+        f"{f.file}:{f.line}:{f.column}: {f.rule} {f.message.replace(chr(10), ' ')}"
         + ("" if f.level == "error" else f" [{f.level}]")
         for f in report.findings
     ]
@@ -115,10 +115,13 @@ def as_github(report: Report) -> str:
     def escape(text: str) -> str:
         return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
+    def value(text: str) -> str:
+        return escape(text).replace(":", "%3A").replace(",", "%2C")
+
     lines = [
         f"::{'error' if f.level == 'error' else 'warning'} "
-        f"file={escape(f.file).replace(',', '%2C')},line={f.line},col={f.column},"
-        f"title={escape(f.rule)}::{escape(f.message)}"
+        f"file={value(f.file)},line={f.line},col={f.column},"
+        f"title={value(f.rule)}::{escape(f.message)}"
         for f in report.findings
     ]
     lines += [f"::error title=coverage::{escape(text)}" for text in report.uncovered]

@@ -10,6 +10,8 @@ import xml.etree.ElementTree as etree
 from markdown import util
 from pymdownx.blocks.block import Block, type_string
 
+from .trace import Trace
+
 _OPTION = re.compile(r"^\[([ xX])\]\s+(.*)$", re.S)
 
 
@@ -29,7 +31,10 @@ class CheckBlock(Block):
         summary = etree.SubElement(block, "summary")
         label = etree.SubElement(summary, "span", {"class": "check__label"})
         label.text, label.tail = "Self-check", " "
-        question = etree.SubElement(summary, "span", {"class": "check__question"})
+        # No slug holds two hyphens, so that these ids meet no other.
+        question = etree.SubElement(
+            summary, "span", {"class": "check__question", "id": f"{name}--question"}
+        )
         question.text = self.argument
         # The id stands inside, so that a link to it opens the block.
         etree.SubElement(block, "div", {"class": "check__body", "id": name})
@@ -50,36 +55,48 @@ class CheckBlock(Block):
             return  # reported by the rules of the format
         for element in content:
             body.remove(element)
+        name = self.options["id"]
         if content[:position]:
-            stem = etree.SubElement(body, "div", {"class": "check__stem"})
+            stem = etree.SubElement(
+                body, "div", {"class": "check__stem", "id": f"{name}--stem"}
+            )
             stem.extend(content[:position])
         options = [_read(item) for item in content[position]]
-        name = self.options["id"]
         # The same order in every build, unrelated to the order in the source.
         random.Random(name).shuffle(options)
         several = sum(right for right, _, _ in options) > 1
-        body.append(_ask(name, options, several))
+        body.append(_ask(name, options, several, bool(content[:position])))
+        # Assistive technology reads out what changes in a region that it knows.
+        etree.SubElement(body, "p", {"class": "check__status", "role": "status"})
         answer = etree.SubElement(body, "details", {"class": "check__answer"})
         etree.SubElement(answer, "summary").text = "Show the answer"
         answer.append(_verdicts(options))
         explanation = etree.SubElement(answer, "div", {"class": "check__explanation"})
         explanation.extend(content[position + 1 :])
-        block.set("data-rev", self._revision(content[:position], options))
-
-    def _revision(
-        self, stem: list[etree.Element], options: list[tuple[bool, str, list]]
-    ) -> str:
-        """Hash what is asked; code counts as its source, not as its markup."""
         trace = getattr(self.md, "trace", None)
-        sources = {f.placeholder: f.source for f in trace.fences} if trace else {}
-        parts = [self.argument or ""]
-        for element in stem:
-            text = etree.tostring(element, encoding="unicode")
-            for placeholder, source in sources.items():
-                text = text.replace(placeholder, source)
-            parts.append(text)
-        parts += sorted(text for _, text, _ in options)
-        return _hash("\n".join(parts))
+        revision = revise(
+            trace,
+            [self.argument or ""],
+            content[:position],
+            sorted(f"{text} {right}" for right, text, _ in options),
+        )
+        block.set("data-rev", revision)
+        if trace is not None:
+            trace.revisions[name] = revision
+
+
+def revise(
+    trace: Trace | None, asked: list[str], stem: list[etree.Element], answers: list[str]
+) -> str:
+    """Hash what is asked; code counts as its source, not as its markup."""
+    sources = {f.placeholder: f.source for f in trace.fences} if trace else {}
+    parts = list(asked)
+    for element in stem:
+        text = "".join(element.itertext())
+        for placeholder, source in sources.items():
+            text = text.replace(placeholder, source)
+        parts.append(text)
+    return _hash("\n".join(parts + answers))
 
 
 def _is_options(element: etree.Element) -> bool:
@@ -105,12 +122,19 @@ def _read(item: etree.Element) -> tuple[bool, str, list[etree.Element]]:
 
 
 def _ask(
-    name: str, options: list[tuple[bool, str, list]], several: bool
+    name: str, options: list[tuple[bool, str, list]], several: bool, stem: bool
 ) -> etree.Element:
     fields = etree.Element(
-        "fieldset", {"class": "check__options", "data-search-exclude": ""}
+        "fieldset",
+        {
+            "class": "check__options",
+            "aria-labelledby": f"{name}--question {name}--choose",
+            "data-search-exclude": "",
+        },
     )
-    legend = etree.SubElement(fields, "legend")
+    if stem:
+        fields.set("aria-describedby", f"{name}--stem")
+    legend = etree.SubElement(fields, "legend", {"id": f"{name}--choose"})
     legend.text = "Choose all that apply" if several else "Choose one"
     for _, text, _ in options:
         label = etree.SubElement(fields, "label", {"class": "check__option"})

@@ -102,6 +102,8 @@ class Trace:
     current: Fence | None = None
     ready: bool = False
     model: Any = None
+    # By id of a question or self-check: the hash of what it asks.
+    revisions: dict[str, str] = field(default_factory=dict)
 
     def begin(self, lines: list[str]) -> None:
         """Start a page whose Markdown is ``lines``."""
@@ -109,6 +111,7 @@ class Trace:
         self.ready = False
         self.fences.clear()
         self.problems.clear()
+        self.revisions.clear()
         if self.given and self.given[0] == self.lines:
             self.places = list(self.given[1])
         else:

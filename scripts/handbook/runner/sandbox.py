@@ -19,7 +19,7 @@ import struct
 import sys
 from pathlib import Path
 
-FORKS = 200
+FORKS = 100
 FILE_BYTES = 32 * 1024**2
 DATA_BYTES = 4 * 1024**3
 _CLONE_NEWNET, _CLONE_NEWUSER = 0x40000000, 0x10000000
