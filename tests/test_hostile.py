@@ -69,7 +69,7 @@ FENCED_CODE = """\
 x = (  ⟵ python-syntax
 ```
 
-~~~ { .json .wide linenums="1" }
+~~~ { .json .wide title="x" }
 {"a": }  ⟵ json-syntax
 ~~~
 
@@ -91,9 +91,9 @@ y = = 1  ⟵ python-syntax
   literal
   ```  ⟵ fence-not-rendered
 
-    ```python
+    ```python  ⟵ fence-not-rendered
     indented code shows its graves (
-    ```
+    ```  ⟵ fence-not-rendered
 
 > ```python  ⟵ fence-not-rendered
 > z = (
@@ -151,17 +151,8 @@ def test_fenced_code(project, theme: str, highlight: list[str]) -> None:
         ("toml", "fail"): 1,
         ("rust", "excused"): 1,
         ("text", "pass"): 1,
-        ("", "pass"): 3,
+        ("", "pass"): 2,
     }
-
-
-def test_without_fences(project) -> None:
-    """A site without any fence extension has indented code only."""
-    text = "# A\n\n    indented = (\n\n```python\nliteral\n```\n"
-    report = project({"index.md": text}, handbook=False, extensions=["attr_list"])
-    assert [(b.line, b.language, b.verdict) for b in report.blocks] == [(3, "", "pass")]
-    assert {f.line for f in report.findings} >= {5}
-    assert report.uncovered == []
 
 
 def test_relative_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

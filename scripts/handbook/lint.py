@@ -18,7 +18,7 @@ from pathlib import Path
 from .runner.steps import Scope, Step
 
 LINE_LENGTH = 76
-RULES = "E,F,W,I,UP,B,ASYNC,FAST,ANN201,ANN204,RUF100,T100"
+RULES = "E,F,W,I,UP,B,ASYNC,FAST001,FAST002,ANN201,ANN204,RUF100,T100"
 # Examples import below comments, name results that they only print, and show
 # the calls that FastAPI is made of.
 IGNORED = "E402,E501,B008,B018,I001,ASYNC110,ASYNC230,ASYNC240,UP040,UP046,UP047"

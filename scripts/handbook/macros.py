@@ -119,7 +119,9 @@ def define_env(env: Any) -> None:
                 address = _url(page.file, here())
                 lines.append(
                     f'<details class="topic" {page.key} data-section="{escape(name)}">'
-                    f"<summary>{escape(page.title)}</summary><ul>"
+                    f"<summary>{escape(page.title)} "
+                    f'<span class="progress" {page.key} data-total="{len(page.items)}">'
+                    "</span></summary><ul>"
                 )
                 lines += [
                     f'<li><a href="{address}#{name}" data-rev="{revision}">{title}</a></li>'

@@ -156,28 +156,36 @@ class _Recorder(BasePlugin):
         if traced is None:
             return output
         traced.url, traced.html = page.url, output
-        tree = LexborHTMLParser(output)
-        for node in tree.css(f"[{TAG}]"):
-            if _invisible(node):
-                continue
-            number = int(node.attributes[TAG] or 0)
-            text = node.text(deep=True)
-            if number in traced.shown:
-                text = traced.shown[number].rstrip("\n") + "\n" + text
-            traced.shown[number] = text
-        for node in tree.css("pre"):
-            parent = node.parent
-            linenos = parent is not None and "linenodiv" in (
-                parent.attributes.get("class") or ""
-            )
-            if TAG not in node.attributes and not linenos and not _invisible(node):
-                traced.unknown.append(node.text(deep=True))
+        traced.shown, traced.unknown = visible_blocks(output)
         self.pages.append(traced)
         return output
 
 
 # The recorder must also be the last to see the finished page.
 _Recorder.on_post_page = event_priority(-1_000_000)(_Recorder.on_post_page)
+
+
+def visible_blocks(markup: str) -> tuple[dict[int, str], list[str]]:
+    """Return the texts of the tagged blocks by number, and those of all others."""
+    shown: dict[int, str] = {}
+    unknown: list[str] = []
+    tree = LexborHTMLParser(markup)
+    for node in tree.css(f"[{TAG}]"):
+        if _invisible(node):
+            continue
+        number = int(node.attributes[TAG] or 0)
+        text = node.text(deep=True)
+        if number in shown:
+            text = shown[number].rstrip("\n") + "\n" + text
+        shown[number] = text
+    for node in tree.css("pre"):
+        parent = node.parent
+        linenos = parent is not None and "linenodiv" in (
+            parent.attributes.get("class") or ""
+        )
+        if TAG not in node.attributes and not linenos and not _invisible(node):
+            unknown.append(node.text(deep=True))
+    return shown, unknown
 
 
 def _invisible(node: Any) -> bool:

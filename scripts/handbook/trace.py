@@ -436,7 +436,7 @@ class _TagRest(Postprocessor):
             inner = text[match.start() : stop if stop > 0 else len(text)]
             fence = self._locate(inner, pointer)
             if fence is None:
-                continue  # left untagged: the check reports what it cannot trace
+                continue  # a page without lines: the check reports the block
             pointer = fence.end
             self.trace.fences.append(fence)
             pieces += [text[last : match.end()], f' {TAG}="{fence.id}"']
@@ -451,38 +451,50 @@ class _TagRest(Postprocessor):
             wanted.pop(0)
         language = re.search(r"class=\"[^\"]*?\blang(?:uage)?-([\w#.+-]+)", markup)
         lines = self.trace.lines
-        for start in [*range(pointer, len(lines)), *range(pointer)]:
-            if start in self.taken:
-                continue
+        order = [
+            index
+            for index in [*range(pointer, len(lines)), *range(pointer)]
+            if index not in self.taken
+        ]
+        for start in order:
+            end, kind = None, "html"
             if re.search(r"<pre\b", lines[start], re.I):
                 end = self._match_html(wanted, start)
-                kind = "html"
-            else:
-                end, kind = self._match_indented(wanted, start), "indented"
             if end is None:
-                continue
-            return Fence(
-                id=len(self.trace.fences) + 1,
-                kind=kind,
-                language=language[1] if language and kind == "html" else "",
-                source=shown,
-                start=start,
-                end=end,
-                places=self.trace.places[start:end],
-                header=lines[start].strip(),
-                first=int(code.startswith("\n")) if kind == "html" else 0,
-                shown=shown,
-            )
-        return None
+                end, kind = self._match_indented(wanted, start), "indented"
+            if end is not None:
+                break
+        else:
+            if not lines:
+                return None
+            # Broken HTML: the nearest line that holds the block's first words.
+            first = wanted[0].strip() if wanted else ""
+            alike = (i for i in order if first and first in lines[i])
+            start, kind = next(alike, min(pointer, len(lines) - 1)), "html"
+            end = start + 1
+        return Fence(
+            id=len(self.trace.fences) + 1,
+            kind=kind,
+            language=language[1] if language and kind == "html" else "",
+            source=shown,
+            start=start,
+            end=end,
+            places=self.trace.places[start:end],
+            header=lines[start].strip(),
+            first=int(code.startswith("\n")) if kind == "html" else 0,
+            shown=shown,
+        )
 
     def _match_indented(self, wanted: list[str], start: int) -> int | None:
         lines = self.trace.lines
         opening = re.sub(r"^(?:\s{0,3}>)+ ?", "", lines[start]).expandtabs(4)
         if not opening.startswith("    ") or start + len(wanted) > len(lines):
             return None
+        if not wanted:
+            return None if opening.strip() else start + 1
         for index, line in enumerate(wanted, start):
-            text = lines[index].strip()
-            if line.strip() not in (text, text.lstrip("> ")):
+            text = lines[index]
+            if line.split() not in (text.split(), text.lstrip("> \t").split()):
                 return None
         return start + len(wanted)
 

@@ -2,6 +2,8 @@
    search hits that show their passage. All of it is extra: an answer is a
    <details> and opens without this. */
 
+import { KEY, parse } from "./store.js";
+
 const article = () => document.querySelector(".md-content article");
 const all = (selector) => [...(article()?.querySelectorAll(selector) ?? [])];
 const onToggle = (run) => article()?.addEventListener("toggle", run, true);
@@ -13,6 +15,15 @@ function still(change) {
   change();
   root.getBoundingClientRect();
   root.removeAttribute("data-still");
+}
+
+/* For who wants to try first, answers stay closed until they are opened. */
+function trying() {
+  try {
+    return parse(localStorage.getItem(KEY)).state.tryFirst;
+  } catch {
+    return false;
+  }
 }
 
 function addToolbar() {
@@ -57,11 +68,11 @@ function keepOpen() {
       /* Storage denied: the page works, it only forgets. */
     }
   };
-  const open = returning ? JSON.parse(store("getItem") ?? "[]") : [];
+  const kept = returning && !trying() ? JSON.parse(store("getItem") ?? "[]") : [];
   returning = false;
   shown = location.pathname;
-  if (open.length) {
-    still(() => open.forEach((i) => boxes[i] && (boxes[i].open = true)));
+  if (kept.length) {
+    still(() => kept.forEach((i) => boxes[i] && (boxes[i].open = true)));
     /* Material has scrolled already, on the shorter page. */
     if (history.state?.y) scrollTo(0, history.state.y);
   } else store("removeItem");
@@ -109,7 +120,8 @@ function showHit() {
     still(() => {
       for (let box of [target, answer])
         while ((box = box?.closest("details"))) {
-          if (!box.matches(SPOILER)) box.open = true;
+          const closed = trying() ? ".question, .check" : "";
+          if (!box.matches(SPOILER) && !(closed && box.matches(closed))) box.open = true;
           box = box.parentElement;
         }
     });

@@ -1,7 +1,7 @@
 /* Self-checks that are answered, answers that are rated, and how far the
    reader is. The build wrote complete HTML; this adds to it. */
 
-import { addDays, dayOf, daysBetween, dueOn, find, grade, open, progress, put } from "./store.js";
+import { dayOf, daysBetween, dueOn, find, grade, open, progress, put } from "./store.js";
 
 export const root = new URL("../../", import.meta.url);
 export const today = () => dayOf(Date.now());
@@ -245,6 +245,7 @@ async function allItems() {
 export function progressText(place, { total, answered, due: now }) {
   place.textContent = `${answered} of ${total} answered`;
   if (!now) return;
+  if (place.closest("summary")) return place.append(`, ${now} due`);
   const link = make("a", { href: new URL("review/", root).href }, `${now} due`);
   place.append(", ", link);
 }
@@ -289,6 +290,13 @@ function addTools() {
   bar.append(toggle, make("p", { className: "progress" }));
 }
 
+/* Damage is found while the page loads; all else is said where it happens. */
+function notice() {
+  const text = takeTrouble();
+  const title = document.querySelector(".md-content h1");
+  if (text && title) title.after(make("p", { className: "notice", role: "status" }, text));
+}
+
 /* 4. Start -------------------------------------------------------------- */
 
 const pages = window.document$ ?? { subscribe: (run) => run() };
@@ -296,14 +304,15 @@ pages.subscribe(() => {
   prepare(document);
   addTools();
   changed();
+  notice();
   if (document.querySelector(".review")) import("./review.js").then((page) => page.start());
 });
 
 /* Another tab wrote, or a new day began while this one lay idle. */
-const refresh = () => {
+export function refresh() {
   changed();
   dispatchEvent(new Event("progress"));
-};
+}
 addEventListener("storage", refresh);
 addEventListener("pageshow", (event) => event.persisted && refresh());
 document.addEventListener("visibilitychange", () => document.hidden || refresh());

@@ -64,15 +64,22 @@ function addHeaderButton(id, name) {
   label.append(button);
 }
 
+/* Also for what a script puts into the page later. */
+export function prepare(within) {
+  within
+    .querySelectorAll(".highlight > pre, .message--request > pre")
+    .forEach(addCopyButton);
+  within
+    .querySelectorAll(":is(pre > code, .md-typeset__scrollwrap)")
+    .forEach((box) => sizes.observe(box));
+}
+
 const pages = window.document$ ?? { subscribe: (run) => run() };
 pages.subscribe(() => {
-  all(".highlight > pre, .message--request > pre").forEach(addCopyButton);
   addHeaderButton("__drawer", "Navigation");
   addHeaderButton("__search", "Search");
   all(".md-search").forEach((box) => box.setAttribute("aria-label", "Search"));
   all(".md-path").forEach((path) => path.setAttribute("aria-label", "Path"));
   sizes.disconnect();
-  all(".md-content :is(pre > code, .md-typeset__scrollwrap)").forEach((box) =>
-    sizes.observe(box),
-  );
+  all(".md-content").forEach(prepare);
 });
