@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import yaml
+from browser import build, chromium, other_hosts, served
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -23,6 +24,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from handbook import check as check_module  # noqa: E402
 from handbook.report import Finding, Report  # noqa: E402
 from mkdocs.utils import yaml_load  # noqa: E402
+from playwright.sync_api import Browser, Page  # noqa: E402
 
 LINT = ("ruff-", "ty-", "format")
 _PLAIN = ["attr_list", "pymdownx.highlight", "pymdownx.superfences"]
@@ -119,3 +121,34 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Re
             return check_module.check(config, run, list(paths), seconds)
 
     return check
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The site, built strictly for the address that it is served at."""
+    folder = tmp_path_factory.mktemp("site")
+    with served(folder) as address:
+        build(folder, address)
+        yield address, folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, site: tuple[str, Path]) -> Iterator[Page]:
+    """A page in a fresh profile that fails on script errors and other hosts."""
+    context = browser.new_context(
+        base_url=site[0], viewport={"width": 1280, "height": 900}
+    )
+    outside = other_hosts(context, site[0])
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert not outside
+    assert not errors

@@ -45,7 +45,7 @@ TEXT = [
     "- item", "1. item", "  - [x] task", "  > why", "> quote", "> > deep", ": definition", "* * *",
     "<!--", "-->", "<!-- one -->", "<pre>", "</pre>", "<pre><code>raw</code></pre>", "<div>",
     "<div markdown>", "<div markdown='1'>", "</div>", "<details>", "</details>", "<script>", "</script>",
-    "<textarea>", "<template>", "</template>", "</textarea>", "<p", "<b>bold</b>", "&lt;pre&gt;", "<PRE class=x>",
+    "<textarea>", "<template>", "</template>", "</textarea>", "<p>", "<b>bold</b>", "&lt;pre&gt;", "<PRE class=x>",
     "/// details | Answer", "    type: question", "/// check | Q", "    id: a", "/// warning", "///",
     "//// tab | T", "////", "/// unknown", '=== "Tab"', '!!! note "N"', "??? tip", "{{ macro() }}",
     "{% if x %}", "{# no", "[^1]: note", "*[abbr]: long", "[ref]: http://x", "| a | b |\n| - | - |\n| ``` | x |",

@@ -7,18 +7,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from browser import (
     ROOT,
     axe,
-    build,
-    chromium,
     open_all,
-    other_hosts,
-    served,
     settle,
 )
 from handbook.build import main as build_command
@@ -27,37 +22,6 @@ from selectolax.lexbor import LexborHTMLParser
 
 TOPIC = "/foundations/what-is-fastapi/"
 PAGES = ["/", "/foundations/", TOPIC, "/no-such-page/"]
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """The site, built strictly for the address that it is served at."""
-    folder = tmp_path_factory.mktemp("site")
-    with served(folder) as address:
-        build(folder, address)
-        yield address, folder
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: Browser, site: tuple[str, Path]) -> Iterator[Page]:
-    """A page in a fresh profile that fails on script errors and other hosts."""
-    context = browser.new_context(
-        base_url=site[0], viewport={"width": 1280, "height": 900}
-    )
-    outside = other_hosts(context, site[0])
-    page = context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    context.close()
-    assert not outside
-    assert not errors
 
 
 def test_two_builds_are_byte_identical(tmp_path: Path) -> None:

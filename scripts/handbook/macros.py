@@ -119,7 +119,7 @@ def define_env(env: Any) -> None:
                 address = _url(page.file, here())
                 lines.append(
                     f'<details class="topic" {page.key} data-section="{escape(name)}">'
-                    f"<summary>{escape(page.title)} "
+                    f'<summary><span class="topic__title">{escape(page.title)}</span> '
                     f'<span class="progress" {page.key} data-total="{len(page.items)}">'
                     "</span></summary><ul>"
                 )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .compare import matches
-from .sandbox import children, descendants
+from .sandbox import children, descendants, is_alive
 from .steps import Limits, Outcome, Step
 
 _SERVERS = re.compile(
@@ -160,12 +160,14 @@ class Shell:
         if self.server is None:
             return
         pid, self.server = self.server, None
-        # The pid is that of a subshell around the server; it ends with it.
-        _signal(children(pid) or [pid], signal.SIGTERM)
+        # The pid is that of the server, or of a subshell around it. The next
+        # server may start once all its processes have left the port.
+        ending = [*descendants(pid), pid]
+        _signal([*children(pid), pid], signal.SIGTERM)
         deadline = time.monotonic() + self.limits.start
-        while self._up(pid):
+        while any(map(is_alive, ending)):
             if time.monotonic() > deadline:
-                _signal([*descendants(pid), pid], signal.SIGKILL)
+                _signal(ending, signal.SIGKILL)
             time.sleep(0.02)
 
     def _up(self, pid: int) -> bool:
