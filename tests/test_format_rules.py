@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 from conftest import LINT, ROOT, annotated, differences, write_project
 from handbook import check as check_module
-from handbook import ids
 from handbook.report import Report
 from handbook.runner.plan import Runner
 
@@ -162,6 +161,7 @@ FORMAT = [
     ({"unknown-key": ANSWER, "block-not-rendered": ANSWER}, "    type: question\n", "    type: question\n    colour: red\n"),
     ({"unknown-key": CHECK, "block-not-rendered": CHECK}, "    id: check-NN\n", "    id: check-NN\n    level: mid\n"),
     ({"block-not-rendered": "/////"}, "A greeting.", "/////"),
+    ({"block-not-rendered": "///\n\nEnd."}, "It is two.\n///\n", "It is two.\n///\n\n///\n\nEnd.\n"),
     ({"old-admonition": "!!! note"}, "A greeting.", "!!! note"),
     ({"old-admonition": "??? note"}, "A greeting.", "??? note"),
     ({"no-tabs": "=== "}, "A greeting.", '=== "Tab"'),

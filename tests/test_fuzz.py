@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable
 
 import pytest
-import yaml
 from conftest import ROOT
 from handbook.check import _words
 from handbook.site import visible_blocks

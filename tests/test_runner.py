@@ -1158,6 +1158,8 @@ def test_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         source = source.replace("OUTSIDE", str(outside)).replace("HOME", str(Path.home()))
         texts[f"{name}.md"], expected[name] = annotated(source)
     config = write_project(tmp_path, texts)
+    at_home = Path.home() / ".written-by-test"
+    at_home.unlink(missing_ok=True)  # left by a run that failed here
     threads = threading.active_count()
     report = check_module.check(config, seconds=6)
     wrong = [
@@ -1170,7 +1172,7 @@ def test_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(last.values()) == {"pass"}
     assert [p.name for p in outside.iterdir()] == ["precious"]
     assert list(temporary.iterdir()) == []
-    assert not (Path.home() / ".written-by-test").exists()
+    assert not at_home.exists()
     assert sleepers() == []
     assert threading.active_count() == threads
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+
 @dataclass
 class Response:
     """What the application sent; ``headers`` are decoded as Latin-1."""
