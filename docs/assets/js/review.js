@@ -381,6 +381,7 @@ function damaged() {
       " ",
       careful("Delete the copy", () => "Delete it?", "Delete", () => {
         localStorage.removeItem(name);
+        document.getElementById("progress-file").focus();
         row.remove();
       }),
     );

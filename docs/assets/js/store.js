@@ -285,5 +285,5 @@ export function open(get, say = () => {}) {
     tell(kind === "corrupt" ? "full" : kind);
   }
 
-  return { load, update, kind: () => read().kind };
+  return { load, update };
 }
