@@ -1023,7 +1023,7 @@ HARM = {
     "big-file": "with open('big', 'wb') as file:\n    for _ in range(100):\n        file.write(bytes(10**6))  ⟵ exception: too large",
     "memory": "bytearray(5 * 1024**3)  ⟵ exception: MemoryError",
     "recursion": "def f() -> None:\n    f()  ⟵ exception: RecursionError\n\n\nf()",
-    "fork-bomb": "⟵ left-running\nimport os\n\nwhile True:\n    os.fork()  ⟵ exception: 100 processes",
+    "fork-bomb": "⟵ left-running\nimport os\nimport time\n\nwhile True:\n    if not os.fork():  ⟵ exception: 100 processes\n        time.sleep(4321)",
     "connect": "import socket\n\nsocket.create_connection(('8.8.8.8', 53), 1)  ⟵ exception",
     "resolve": "import socket\n\nsocket.getaddrinfo('example.com', 80)  ⟵ exception",
     "curl": "import subprocess\n\nsubprocess.run(['curl', '-s', '8.8.8.8'], check=True)  ⟵ exception",

@@ -235,6 +235,9 @@ def _drive(scope: Scope, pipe: int, limits: Limits) -> None:
     sandbox.own_writes(folder)
     os.environ.update(HOME=str(folder / "answer"), TMPDIR=str(folder / "answer"))
     tempfile.tempdir = None
+    # A file that is replaced within a second would still be read from its cache.
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    sys.dont_write_bytecode = True
     try:
         outcomes = Driver(scope, folder, limits).run()
     finally:
