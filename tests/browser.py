@@ -117,9 +117,7 @@ def settle(page: Page) -> None:
     """Wait until transitions and the theme's start-up are over."""
     page.wait_for_load_state("load")
     page.wait_for_timeout(150)
-    page.evaluate(
-        "Promise.allSettled(document.getAnimations().map(a => a.finished))"
-    )
+    page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished))")
 
 
 def open_all(page: Page) -> None:

@@ -28,7 +28,9 @@ from playwright.sync_api import Browser, Page  # noqa: E402
 
 LINT = ("ruff-", "ty-", "format")
 _PLAIN = ["attr_list", "pymdownx.highlight", "pymdownx.superfences"]
-_THEME = "<!doctype html><html><body><article>{{ page.content }}</article></body></html>"
+_THEME = (
+    "<!doctype html><html><body><article>{{ page.content }}</article></body></html>"
+)
 Expected = tuple[int, str, str]
 
 
@@ -83,7 +85,9 @@ def write_project(
         path.parent.mkdir(parents=True, exist_ok=True)
         data = text if isinstance(text, bytes) else text.encode("utf-8")
         path.write_bytes(data)
-    look: dict[str, object] = {"name": theme, "font": False} if theme == "material" else {"name": theme}
+    look: dict[str, object] = (
+        {"name": theme, "font": False} if theme == "material" else {"name": theme}
+    )
     if not theme:
         (folder / "theme").mkdir(exist_ok=True)
         (folder / "theme" / "main.html").write_text(_THEME)

@@ -38,7 +38,20 @@ OPENERS = [
     "`````", "```{ }", '```python { .no-run why="x" linenums="1" }', "``` ```", "```文", "\t```", "    ```",
     "   ~~~~", "```python\r", "```\u00a0python", "`` `", "~~", "```mermaid",
 ]  # fmt: skip
-CLOSERS = ["```", "````", "~~~", "~~~~~", "``", "", "", "  ```", "\t```", "``` ", "```x", "`````"]
+CLOSERS = [
+    "```",
+    "````",
+    "~~~",
+    "~~~~~",
+    "``",
+    "",
+    "",
+    "  ```",
+    "\t```",
+    "``` ",
+    "```x",
+    "`````",
+]
 TEXT = [
     "", "", "", "word", "# Heading", "## Question { #id .mid }", "Heading\n=====", "    indented", "\tindented",
     "- item", "1. item", "  - [x] task", "  > why", "> quote", "> > deep", ": definition", "* * *",
@@ -51,8 +64,37 @@ TEXT = [
     "\u2028", "\x0c", "\x00", "\x02wzxhzdk:0\x03", "\x02", "\ufeff", "\u00a0\u00a0\u00a0\u00a0nbsp", "\r", "😀", "\\```",
     "\ue0001\ue001", "---", "...", "`code`", "``` inline ```", '--8<-- "x"', "~~~~ ~~~~", "\x1e", "wzxhzdk:1",
 ]  # fmt: skip
-CODE = ["x = 1", "", "  y", "<pre>", "</pre>", "&amp;", "<!--", "-->", "# > out", "$ ls", "///", "GET / HTTP/1.1", "\tt"]
-PREFIXES = ["", "", "", "", "    ", "\t", "> ", ">", "- ", "  ", "1. ", "        ", ">     ", " "]
+CODE = [
+    "x = 1",
+    "",
+    "  y",
+    "<pre>",
+    "</pre>",
+    "&amp;",
+    "<!--",
+    "-->",
+    "# > out",
+    "$ ls",
+    "///",
+    "GET / HTTP/1.1",
+    "\tt",
+]
+PREFIXES = [
+    "",
+    "",
+    "",
+    "",
+    "    ",
+    "\t",
+    "> ",
+    ">",
+    "- ",
+    "  ",
+    "1. ",
+    "        ",
+    ">     ",
+    " ",
+]
 
 
 def page(rng: random.Random) -> str:
@@ -115,9 +157,9 @@ def faults(trace: Trace, html: str) -> list[str]:
     for index, line in enumerate(trace.lines):
         opaque = opaque or bool(re.search(r"<(script|textarea|template|!--)", line))
         inside = any(start <= index < end for start, end in spans)
-        if re.match(r"[ \t>]*(?:```[^`]*|~~~.*)$", line):
-            if not (inside or opaque or index in literal or index in hidden):
-                wrong.append(f"line {index + 1} is not explained: {line!r}")
+        explained = inside or opaque or index in literal or index in hidden
+        if re.match(r"[ \t>]*(?:```[^`]*|~~~.*)$", line) and not explained:
+            wrong.append(f"line {index + 1} is not explained: {line!r}")
     return wrong
 
 

@@ -6,7 +6,6 @@ import re
 
 import pytest
 from conftest import ROOT
-
 from handbook.check import check
 from handbook.report import Report, as_text
 

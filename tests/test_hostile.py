@@ -50,7 +50,9 @@ def test_no_false_alarm(corpus: Report) -> None:
 
 def test_literal_fences_say_so(corpus: Report) -> None:
     """A fence that readers see as text is reported as that, not as bad code."""
-    found = {(f.file, f.line) for f in corpus.findings if f.rule == "fence-not-rendered"}
+    found = {
+        (f.file, f.line) for f in corpus.findings if f.rule == "fence-not-rendered"
+    }
     notes = {(e["file"], e["line"]) for e in EXPECTED["errors"] if not e["language"]}
     assert notes <= found
 
@@ -158,6 +160,8 @@ def test_fenced_code(project, theme: str, highlight: list[str]) -> None:
 def test_relative_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The corpus gives the same report from any working folder."""
     monkeypatch.chdir(tmp_path)
-    report = check(Path("/", *CORPUS.parts[1:]) / "mkdocs.yml", run=False, paths=[Path("tabs.md")])
+    report = check(
+        Path("/", *CORPUS.parts[1:]) / "mkdocs.yml", run=False, paths=[Path("tabs.md")]
+    )
     assert {b.file for b in report.blocks} == {"tabs.md"}
     assert Path.cwd() == tmp_path

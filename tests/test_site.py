@@ -86,9 +86,7 @@ def test_an_answer_opens_by_keyboard_alone(page: Page) -> None:
             break
     else:
         pytest.fail("Tab never reaches an answer")
-    outline = page.evaluate(
-        "getComputedStyle(document.activeElement).outlineStyle"
-    )
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline != "none", "the focus is visible"
     page.keyboard.press("Enter")
     assert page.locator("details.question[open]").count() == 1

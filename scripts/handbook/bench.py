@@ -18,7 +18,8 @@ import time
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-from .build import ROOT, environment, main as build
+from .build import ROOT, environment
+from .build import main as build
 from .check import check
 from .page import LEVELS
 
@@ -96,10 +97,16 @@ def _bare(folder: Path) -> None:
 def _tenfold(folder: Path) -> None:
     """Build a project with every topic page ten times, under new ids."""
     project = folder / "tenfold"
-    shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(
-        ".git", ".venv", "node_modules", "site", "tests"))
-    shutil.copytree(ROOT / "tests", project / "tests", ignore=shutil.ignore_patterns(
-        "hostile", "__pycache__"))
+    shutil.copytree(
+        ROOT,
+        project,
+        ignore=shutil.ignore_patterns(".git", ".venv", "node_modules", "site", "tests"),
+    )
+    shutil.copytree(
+        ROOT / "tests",
+        project / "tests",
+        ignore=shutil.ignore_patterns("hostile", "__pycache__"),
+    )
     config = (project / "mkdocs.yml").read_text("utf-8")
     for page in sorted((project / "docs").rglob("*.md")):
         text = page.read_text("utf-8")
@@ -136,13 +143,17 @@ def _bytes(site: Path) -> None:
     if heaviest is not None:
         total, page, parts = heaviest
         name = page.parent.relative_to(site).as_posix()
-        print(f"first load           {total / 1000:6.1f} KB gz of {name}/: "
-              + ", ".join(f"{k} {v / 1000:.1f}" for k, v in parts.items()))
+        print(
+            f"first load           {total / 1000:6.1f} KB gz of {name}/: "
+            + ", ".join(f"{k} {v / 1000:.1f}" for k, v in parts.items())
+        )
     index = site / "search" / "search_index.json"
     if index.is_file():
         data = index.read_bytes()
-        print(f"search index         {len(gzip.compress(data, 9)) / 1000:6.1f} KB gz, "
-              f"{len(data) / 1000:.0f} KB plain")
+        print(
+            f"search index         {len(gzip.compress(data, 9)) / 1000:6.1f} KB gz, "
+            f"{len(data) / 1000:.0f} KB plain"
+        )
     for script in sorted((site / "assets" / "js").glob("*.js")):
         size = len(gzip.compress(script.read_bytes(), 9))
         print(f"{script.name:20} {size / 1000:6.1f} KB gz")
@@ -151,7 +162,12 @@ def _bytes(site: Path) -> None:
 def _first_load(site: Path, page: Path) -> dict[str, int]:
     """Return the compressed bytes of a page and of what it asks for, by kind."""
     text = page.read_text("utf-8")
-    sizes = {"HTML": len(gzip.compress(text.encode(), 9)), "CSS": 0, "JS": 0, "images": 0}
+    sizes = {
+        "HTML": len(gzip.compress(text.encode(), 9)),
+        "CSS": 0,
+        "JS": 0,
+        "images": 0,
+    }
     base = "/" + page.relative_to(site).as_posix()
     links = re.findall(r'<link rel="(?:stylesheet|icon)" href="([^"]+)"', text)
     links += re.findall(r'<script[^>]* src="([^"]+)"', text)

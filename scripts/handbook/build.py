@@ -46,7 +46,12 @@ def main(argv: list[str] | None = None) -> int:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
     command += ["--site-dir", str(options.site_dir.resolve())]
     result = subprocess.run(
-        command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True, check=False
+        command,
+        cwd=ROOT,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     for line in result.stderr.splitlines():
         if not line.startswith("INFO"):

@@ -76,13 +76,17 @@ def _selected(site: TracedSite, paths: list[Path]) -> list[TracedPage]:
             if (docs / page.file).resolve().is_relative_to(full)
         ]
         if not found:
-            raise UsageError(f"{path}: no page of the site; give a page or a folder of {docs}")
+            raise UsageError(
+                f"{path}: no page of the site; give a page or a folder of {docs}"
+            )
         chosen += [page for page in found if page not in chosen]
     return chosen
 
 
 class _Check:
-    def __init__(self, site: TracedSite, pages: list[TracedPage], report: Report) -> None:
+    def __init__(
+        self, site: TracedSite, pages: list[TracedPage], report: Report
+    ) -> None:
         self.site = site
         self.pages = pages
         self.report = report
@@ -102,7 +106,9 @@ class _Check:
         if self.site.handbook:
             for page in self.pages:
                 for problem in page.trace.problems:
-                    self._find(problem.place, problem.column, problem.rule, problem.message)
+                    self._find(
+                        problem.place, problem.column, problem.rule, problem.message
+                    )
             if whole:
                 report.findings += ids.check(self.site)
             self._dependents()
@@ -112,7 +118,9 @@ class _Check:
             for fence in page.fences:
                 self.report.blocks.append(self._verdict(page, fence))
 
-    def _find(self, place: Place, column: int, rule: str, message: str, level: str = "error") -> None:
+    def _find(
+        self, place: Place, column: int, rule: str, message: str, level: str = "error"
+    ) -> None:
         self.report.findings.append(
             Finding(place.file, place.line, max(column, 1), rule, message, level)
         )
@@ -187,7 +195,12 @@ class _Check:
             self._set(key, page, fence, "excused" if why else "pass", why)
 
     def _set(
-        self, key: tuple[str, int], page: TracedPage, fence: Fence, verdict: str, reason: str = ""
+        self,
+        key: tuple[str, int],
+        page: TracedPage,
+        fence: Fence,
+        verdict: str,
+        reason: str = "",
     ) -> None:
         place = fence.place
         self.verdicts[key] = Verdict(
@@ -214,7 +227,9 @@ class _Check:
                 ]
                 if not later:
                     self._find(
-                        fence.place, 1, "file-not-used",
+                        fence.place,
+                        1,
+                        "file-not-used",
                         "no later block of this answer runs the file",
                     )
 
@@ -224,14 +239,18 @@ class _Check:
         scopes: list[Scope] = []
         owners: dict[int, TracedPage] = {}
         for page in self.pages:
-            planned, done = plan_page(page.trace, page_model(page), page.fences, self.docs)
+            planned, done = plan_page(
+                page.trace, page_model(page), page.fences, self.docs
+            )
             for scope in planned:
                 owners[id(scope)] = page
             scopes += planned
             for outcome in done.values():
                 self._apply(page, outcome)
         # The longest first, so that both workers end at about the same time.
-        scopes.sort(key=lambda s: -sum(3 if x.kind == "console" else 1 for x in s.steps))
+        scopes.sort(
+            key=lambda s: -sum(3 if x.kind == "console" else 1 for x in s.steps)
+        )
         results = runner.run(scopes)
         for scope in scopes:
             outcomes = {o.fence: o for o in results.get(scope.number, [])}
@@ -243,7 +262,9 @@ class _Check:
                 self._apply(owners[id(scope)], outcome)
         report.seconds["run"] = time.perf_counter() - started
         started = time.perf_counter()
-        pages = {id(step): owners[id(scope)] for scope in scopes for step in scope.steps}
+        pages = {
+            id(step): owners[id(scope)] for scope in scopes for step in scope.steps
+        }
         for remark in lint(scopes):
             page = pages[id(remark.step)]
             fence = next(f for f in page.trace.fences if f.id == remark.step.fence)
@@ -260,7 +281,9 @@ class _Check:
             place = fence.place_of(fault.line) if fault.line else fence.place
             self._find(place, 1, fault.rule, fault.message)
         if outcome.verdict == "fail":
-            reason = outcome.faults[0].message if outcome.faults else "it does not parse"
+            reason = (
+                outcome.faults[0].message if outcome.faults else "it does not parse"
+            )
             self._set(key, page, fence, "fail", reason)
         elif outcome.verdict == "excused" and self.verdicts[key].verdict == "pass":
             self._set(key, page, fence, "excused", outcome.reason)
@@ -322,7 +345,10 @@ def main(argv: list[str] | None = None) -> int:
     options = arguments(argv)
     config = options.config.resolve()
     if not config.is_file():
-        print(f"check: {options.config}: no such file; give --config FILE", file=sys.stderr)
+        print(
+            f"check: {options.config}: no such file; give --config FILE",
+            file=sys.stderr,
+        )
         return 2
     try:
         if options.accept_ids:

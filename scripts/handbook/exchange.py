@@ -153,9 +153,7 @@ def show_exchanges(exchanges: list[Exchange], highlight: Callable[[str], str]) -
     """
     parts = []
     for exchange in exchanges:
-        parts.append(
-            '<div class="exchange" role="group" aria-label="HTTP exchange">'
-        )
+        parts.append('<div class="exchange" role="group" aria-label="HTTP exchange">')
         if exchange.caption:
             parts.append(f'<p class="exchange__caption">{escape(exchange.caption)}</p>')
         if exchange.request:

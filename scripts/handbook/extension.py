@@ -48,7 +48,11 @@ class HandbookExtension(BlocksExtension):
         """Register the self-check and everything else."""
         block_mgr.register(CheckBlock, self.getConfigs())
         fences = next(
-            (e for e in md.registeredExtensions if isinstance(e, SuperFencesCodeExtension)),
+            (
+                e
+                for e in md.registeredExtensions
+                if isinstance(e, SuperFencesCodeExtension)
+            ),
             None,
         )
         if fences is None:
@@ -181,9 +185,14 @@ class _Answers(Treeprocessor):
                 continue
             elif element.tag == "details" and "question" in classes:
                 name = heading.get("id") or ""
-                title = [child for child in heading if child.get("class") != "headerlink"]
+                title = [
+                    child for child in heading if child.get("class") != "headerlink"
+                ]
                 asked = "".join(
-                    [heading.text or "", *("".join(c.itertext()) + (c.tail or "") for c in title)]
+                    [
+                        heading.text or "",
+                        *("".join(c.itertext()) + (c.tail or "") for c in title),
+                    ]
                 )
                 revision = revise(trace, [asked], stem, [])
                 element.set("data-question", name)
@@ -239,7 +248,9 @@ class _Review(Postprocessor):
         trace.model = page
         for fence in trace.fences:
             trace.problems.extend(fence_mark_problems(fence))
-        trace.problems.extend(front_matter_problems(trace.file, trace.source, page.is_topic))
+        trace.problems.extend(
+            front_matter_problems(trace.file, trace.source, page.is_topic)
+        )
         trace.problems.extend(page_problems(trace, page))
         trace.problems.extend(fence_problems(trace, page))
         trace.problems.extend(_reconcile(trace, page, text))

@@ -22,7 +22,9 @@ def check(site: TracedSite) -> list[Finding]:
         return []
     findings = []
     lines = registry.read_text("utf-8").split("\n")
-    known = {line.strip(): number for number, line in enumerate(lines, 1) if line.strip()}
+    known = {
+        line.strip(): number for number, line in enumerate(lines, 1) if line.strip()
+    }
     present = _ids(site)
     for name, (file, line) in present.items():
         if name not in known:
@@ -44,7 +46,9 @@ def accept(site: TracedSite) -> str:
     before = set(registry.read_text("utf-8").split()) if registry.is_file() else set()
     after = set(_ids(site))
     registry.write_text("".join(f"{name}\n" for name in sorted(after)), "utf-8")
-    return f"{registry.name}: {len(after - before)} added, {len(before - after)} removed"
+    return (
+        f"{registry.name}: {len(after - before)} added, {len(before - after)} removed"
+    )
 
 
 def _ids(site: TracedSite) -> dict[str, tuple[str, int]]:

@@ -68,20 +68,65 @@ def lint(scopes: Sequence[Scope]) -> list[Remark]:
         if not blocks:
             return []
         processes = [
-            ("format", _start(["ruff", "format", "--diff", "--isolated", "--line-length",
-                               str(LINE_LENGTH), "--target-version", "py311",
-                               str(root / "blocks")])),
-            ("ruff", _start(["ruff", "check", "--isolated", "--output-format", "json",
-                             "--line-length", str(LINE_LENGTH), "--select", RULES,
-                             "--ignore", IGNORED, "--target-version", "py311",
-                             "--no-cache", str(root / "answers")])),
+            (
+                "format",
+                _start(
+                    [
+                        "ruff",
+                        "format",
+                        "--diff",
+                        "--isolated",
+                        "--line-length",
+                        str(LINE_LENGTH),
+                        "--target-version",
+                        "py311",
+                        str(root / "blocks"),
+                    ]
+                ),
+            ),
+            (
+                "ruff",
+                _start(
+                    [
+                        "ruff",
+                        "check",
+                        "--isolated",
+                        "--output-format",
+                        "json",
+                        "--line-length",
+                        str(LINE_LENGTH),
+                        "--select",
+                        RULES,
+                        "--ignore",
+                        IGNORED,
+                        "--target-version",
+                        "py311",
+                        "--no-cache",
+                        str(root / "answers"),
+                    ]
+                ),
+            ),
         ]
         off = [word for rule in TYPE_RULES_OFF for word in ("--ignore", rule)]
         for folder in projects:
             processes.append(
-                ("ty", _start(["ty", "check", "--output-format", "gitlab",
-                               "--python", sys.prefix, "--project", str(folder), *off,
-                               str(folder)]))
+                (
+                    "ty",
+                    _start(
+                        [
+                            "ty",
+                            "check",
+                            "--output-format",
+                            "gitlab",
+                            "--python",
+                            sys.prefix,
+                            "--project",
+                            str(folder),
+                            *off,
+                            str(folder),
+                        ]
+                    ),
+                )
             )
         remarks: list[Remark] = []
         for tool, process in processes:
@@ -105,7 +150,9 @@ def _write(
     (root / "blocks").mkdir()
     projects = [alone]
     for scope in scopes:
-        python = [s for s in scope.steps if s.kind in ("python", "file") and _is_python(s)]
+        python = [
+            s for s in scope.steps if s.kind in ("python", "file") and _is_python(s)
+        ]
         titled = any(step.marks.title for step in python)
         folder = alone
         if titled:

@@ -220,7 +220,9 @@ def _sections(docs: Path, nav: list[Any]) -> list[tuple[str, list[str]]]:
         if "children" in entry:  # as Zensical keeps it
             name, items = entry["title"], entry["children"]
         else:
-            name, items = next(iter(entry.items())) if isinstance(entry, dict) else ("", "")
+            name, items = (
+                next(iter(entry.items())) if isinstance(entry, dict) else ("", "")
+            )
         if items and isinstance(items, list):
             # The builder itself reports a page that is missing.
             found.append((name, [f for f in _files(items) if (docs / f).is_file()]))

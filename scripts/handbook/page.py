@@ -227,4 +227,6 @@ def _check(lines: list[str], block: Block, fences: list[tuple[int, int]]) -> Che
     explained = any(line.strip() for line in lines[last:stop]) or any(
         last <= start < stop for start, _ in fences
     )
-    return Check(block.settings.get("id", ""), block.argument, options, explained, block)
+    return Check(
+        block.settings.get("id", ""), block.argument, options, explained, block
+    )

@@ -66,9 +66,7 @@ class Report:
             "python_excused": excused,
             "python_excused_percent": round(100 * excused / max(len(python), 1), 1),
             "findings": len(self.findings),
-            "languages": dict(
-                sorted(Counter(b.language for b in self.blocks).items())
-            ),
+            "languages": dict(sorted(Counter(b.language for b in self.blocks).items())),
             "seconds": {k: round(v, 2) for k, v in self.seconds.items()},
             "uncovered": self.uncovered,
         }
@@ -148,7 +146,9 @@ def as_sarif(report: Report) -> str:
         for f in report.findings
     ]
     run = {
-        "tool": {"driver": {"name": "check", "rules": [{"id": rule} for rule in rules]}},
+        "tool": {
+            "driver": {"name": "check", "rules": [{"id": rule} for rule in rules]}
+        },
         "results": results,
         "invocations": [
             {

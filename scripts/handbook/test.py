@@ -46,8 +46,10 @@ def find_browser() -> str | None:
             return candidate
     if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
         print("Installing Debian's chromium for the browser tests ...", flush=True)
-        quiet = {"stdout": subprocess.DEVNULL, "env": {
-            **os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
+        quiet = {
+            "stdout": subprocess.DEVNULL,
+            "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        }
         subprocess.call(["apt-get", "update", "-qq"], **quiet)
         subprocess.call(["apt-get", "install", "-y", "-qq", "chromium"], **quiet)
         found = shutil.which("chromium")

@@ -502,7 +502,9 @@ class _TagRest(Postprocessor):
         lines = self.trace.lines
         if not wanted:
             return start + 1
-        near = html.unescape(re.sub(r"<[^>]*>", "", "\n".join(lines[start : start + 3])))
+        near = html.unescape(
+            re.sub(r"<[^>]*>", "", "\n".join(lines[start : start + 3]))
+        )
         if wanted[0].strip() not in near:
             return None
         for index in range(start, len(lines)):

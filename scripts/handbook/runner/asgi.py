@@ -66,9 +66,7 @@ class Client:
         )
         self.to_app.put_nowait({"type": "lifespan.startup"})
         answer = asyncio.create_task(answers.get())
-        await asyncio.wait(
-            {self.lifespan, answer}, return_when=asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait({self.lifespan, answer}, return_when=asyncio.FIRST_COMPLETED)
         if answer.done():
             if answer.result()["type"] == "lifespan.startup.failed":
                 with contextlib.suppress(BaseException):

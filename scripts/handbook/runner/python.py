@@ -95,10 +95,14 @@ class Group:
                 self.apps[step.marks.id] = app
         return outcome, list(self.apps)
 
-    def _judge(self, step: Step, outcome: Outcome, raised: BaseException | None) -> None:
+    def _judge(
+        self, step: Step, outcome: Outcome, raised: BaseException | None
+    ) -> None:
         if raised is None:
             if "raises" in step.marks:
-                outcome.fail(0, "no-exception", "marked `.raises`, but it did not raise")
+                outcome.fail(
+                    0, "no-exception", "marked `.raises`, but it did not raise"
+                )
             return
         line = _line_of(raised, step)
         text = _describe(raised)
@@ -123,7 +127,9 @@ class Group:
         class Plugin:
             ran = 0
 
-            def pytest_pycollect_makemodule(self, module_path: Path, parent: Any) -> Any:
+            def pytest_pycollect_makemodule(
+                self, module_path: Path, parent: Any
+            ) -> Any:
                 return Collected.from_parent(parent, path=module_path)
 
             def pytest_runtest_logreport(self, report: Any) -> None:
@@ -143,8 +149,18 @@ class Group:
         plugin = Plugin()
         with contextlib.redirect_stdout(io.StringIO()):
             pytest.main(
-                ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-c", "/dev/null",
-                 "--rootdir", ".", str(stub)],
+                [
+                    "-q",
+                    "-p",
+                    "no:cacheprovider",
+                    "-p",
+                    "no:randomly",
+                    "-c",
+                    "/dev/null",
+                    "--rootdir",
+                    ".",
+                    str(stub),
+                ],
                 plugins=[plugin],
             )
         stub.unlink(missing_ok=True)
@@ -299,9 +315,7 @@ def _compare_response(
         outcome.fail(shown.body_line, "body", f"the body is {_short(text)}")
 
 
-def _compare_lines(
-    outcome: Outcome, shown: Any, text: str, captured: Captured
-) -> None:
+def _compare_lines(outcome: Outcome, shown: Any, text: str, captured: Captured) -> None:
     wanted = [line for line in shown.body.split("\n") if line.strip()]
     seen = [line for line in text.split("\n") if line.strip()]
     if len(seen) != len(wanted) and not (shown.cut and len(seen) > len(wanted)):

@@ -57,6 +57,7 @@ def warm_up() -> None:
 
     import pytest  # noqa: F401
     import sqlalchemy  # noqa: F401
+
     exec(compile(_FIRST_REQUESTS, "warm-up", "exec", dont_inherit=True), {})  # noqa: S102
     deadline = time.monotonic() + 10
     while threading.active_count() > 1 and time.monotonic() < deadline:
@@ -134,7 +135,7 @@ class Driver:
         group = next((g for g in reversed(self.groups) if name in g.apps), None)
         if group is None:
             outcome = Outcome(step.fence)
-            what = f'a block `#{name}` that leaves' if name else "a block that leaves"
+            what = f"a block `#{name}` that leaves" if name else "a block that leaves"
             outcome.fail(0, "no-app", f"there is no block above, {what} `app`")
             return outcome
         self.current = group
@@ -166,7 +167,9 @@ class Driver:
         if rest.strip() and not failed:
             text = rest if len(rest) < 600 else rest[:600] + " …"
             last.fail(
-                0, "unshown-output", f"it printed {text!r}, which the page does not show"
+                0,
+                "unshown-output",
+                f"it printed {text!r}, which the page does not show",
             )
 
 
