@@ -182,10 +182,6 @@ def _write(
     return files, blocks, projects
 
 
-def _is_advice(rule: str) -> bool:
-    return rule.startswith(("ty-", "ruff-FAST", "ruff-ASYNC", "ruff-B"))
-
-
 def _is_python(step: Step) -> bool:
     return step.marks.language in ("python", "py", "python3")
 

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from markdown import Markdown
 
-from .page import LEVELS, Page
+from .page import LEVELS
 from .trace import Trace, attach
 
 # What the pages' Markdown is read with: the parts that decide where code and
@@ -190,11 +190,6 @@ def _inline(title: str) -> str:
         for position, part in enumerate(parts)
         if position % 3 != 1
     )
-
-
-def read_model(markdown: str, file: str) -> Page:
-    """Read the content model of a page's ``markdown``."""
-    return _read(markdown, file).model
 
 
 def _read(markdown: str, file: str) -> Trace:

@@ -118,7 +118,6 @@ class _Recorder(BasePlugin):
     def __init__(self, config: MkDocsConfig) -> None:
         self.pages: list[TracedPage] = []
         self.by_file: dict[str, TracedPage] = {}
-        self.pending: tuple[str, list[str], list[Place]] | None = None
         self.docs_dir = config.docs_dir
         self.handbook = any(
             "handbook.extension" in str(name) for name in config.markdown_extensions
