@@ -85,7 +85,10 @@ def _install(python, locks):
         pass
     sys.stderr.write("Installing %s (a minute, once) ...\n" % " and ".join(locks))
     command = [python, "-m", "pip", "install", "--quiet", "--require-hashes"]
-    command += ["--disable-pip-version-check", "--no-warn-script-location"]
+    # The locks are complete. Resolving again would look at newer releases,
+    # and refuse the whole set for an extra that the lock does not name.
+    command += ["--no-deps", "--disable-pip-version-check"]
+    command += ["--no-warn-script-location"]
     for lock in locks:
         command += ["-r", os.path.join(ROOT, lock)]
     result = subprocess.run(
