@@ -902,7 +902,7 @@ def test_scripts_on_a_topic_page_stay_small(page: Page, site: tuple[str, Path]) 
     page.on("request", lambda request: loaded.append(request.url.split("?")[0]))
     go(page, TOPIC)
     names = {Path(url).name for url in loaded if "/assets/js/" in url}
-    own = names - {"answers.js", "code.js"}
+    own = names - {"answers.js", "code.js", "pages.js"}
     assert own >= {"store.js", "checks.js"}
     assert "review.js" not in names
     scripts = [site[1] / "assets" / "js" / name for name in ("store.js", "checks.js")]

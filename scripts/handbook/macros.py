@@ -17,8 +17,10 @@ from typing import Any
 import yaml
 from markdown import Markdown
 
+from .marks import Marks
 from .page import LEVELS
-from .trace import Trace, attach
+from .parsers import canonical
+from .trace import Fence, Trace, attach
 
 # What the pages' Markdown is read with: the parts that decide where code and
 # blocks begin. The rest of the configuration changes only how they look.
@@ -38,6 +40,29 @@ _SETTINGS = {
 }
 
 
+_LEVEL_CHOICE = "".join(
+    [
+        '<fieldset class="level-choice"><legend>Level</legend>',
+        *(
+            f'<label><input type="radio" name="level" value="{value}"'
+            f"{' checked' if not value else ''}> {(value or 'all').capitalize()}</label>"
+            for value in ("", *LEVELS)
+        ),
+        "</fieldset>",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A question, or a self-check (whose ``level`` is ''), with its HTML title."""
+
+    id: str
+    revision: str
+    title: str
+    level: str
+
+
 @dataclass(frozen=True)
 class Topic:
     """A page as index pages list it; ``file`` is relative to the docs folder."""
@@ -47,8 +72,10 @@ class Topic:
     description: str
     levels: Counter[str]
     checks: int
-    # Each question and self-check, in order: its id, revision and title.
-    items: tuple[tuple[str, str, str], ...] = ()
+    # Each question and self-check, in order.
+    items: tuple[Item, ...] = ()
+    # Each code block, in order: its language, and why it is not run, or ''.
+    blocks: tuple[tuple[str, str], ...] = ()
     # What a script finds the topic's or the section's progress by.
     key: str = ""
 
@@ -124,26 +151,92 @@ def define_env(env: Any) -> None:
                     "</span></summary><ul>"
                 )
                 lines += [
-                    f'<li><a href="{address}#{name}" data-rev="{revision}">{title}</a></li>'
-                    for name, revision, title in page.items
+                    f'<li><a href="{address}#{item.id}" data-rev="{item.revision}">'
+                    f"{item.title}</a></li>"
+                    for item in page.items
                 ]
                 lines.append("</ul></details>")
         return "\n".join([*lines, "</div>"])
 
     @env.macro
+    def all_questions() -> str:
+        """List every question with its level, by section and topic.
+
+        The choice of a level works by CSS alone.
+        """
+        lines = ['<div class="all-questions" data-search-exclude markdown="1">', ""]
+        lines += [_LEVEL_CHOICE, ""]
+        for name, files in _sections(docs, nav):
+            pages = [t for f in files if (t := read_topic(docs, f)).questions]
+            if pages:
+                lines += [f"## {name}", ""]
+            for page in pages:
+                address = _url(page.file, here())
+                levels = " ".join(sorted(page.levels))
+                lines.append(
+                    f'<div class="all-questions__topic {levels}" markdown="0">'
+                    f'<h3><a href="{address}">{escape(page.title)}</a></h3><ul>'
+                )
+                lines += [
+                    f'<li class="{item.level}"><a href="{address}#{item.id}">{item.title}'
+                    f'</a> <span class="level level--{item.level}">'
+                    f"{item.level.capitalize()}</span></li>"
+                    for item in page.items
+                    if item.level
+                ]
+                lines += ["</ul></div>", ""]
+        return "\n".join([*lines, "</div>"])
+
+    @env.macro
     def count(what: str) -> int:
-        """Return the number of "questions", "checks" or "topics" of the site."""
+        """Return how many ``what`` the site has.
+
+        One of "questions", "checks", "topics", "blocks" (of code), "excused"
+        (blocks that are not run), or a language, whose blocks are counted.
+        """
         pages = [
             read_topic(docs, file)
             for _, files in _sections(docs, nav)
             for file in files
         ]
-        return sum(
-            {"questions": p.questions, "checks": p.checks, "topics": p.questions > 0}[
-                what
-            ]
-            for p in pages
-        )
+        blocks = [block for page in pages for block in page.blocks]
+        known = {
+            "questions": sum(page.questions for page in pages),
+            "checks": sum(page.checks for page in pages),
+            "topics": sum(page.questions > 0 for page in pages),
+            "blocks": len(blocks),
+            "excused": sum(bool(why) for _, why in blocks),
+        }
+        languages = Counter(language for language, _ in blocks)
+        if what not in known and what not in languages:
+            names = ", ".join([*known, *sorted(languages)])
+            raise ValueError(f"count({what!r}): the site has none; known: {names}")
+        return known[what] if what in known else languages[what]
+
+    @env.macro
+    def excused() -> str:
+        """List the blocks that are not run, with their reasons, as a table."""
+        lines = ["| page | language | why it is not run |", "|---|---|---|"]
+        for _, files in _sections(docs, nav):
+            for file in files:
+                page = read_topic(docs, file)
+                link = f'<a href="{_url(file, here())}">{escape(page.title)}</a>'
+                lines += [
+                    f"| {link} | {language} | {escape(why)} |"
+                    for language, why in page.blocks
+                    if why
+                ]
+        return "\n".join(lines)
+
+    @env.macro
+    def languages() -> str:
+        """Tell how many blocks there are of each language, as a table."""
+        found: Counter[str] = Counter()
+        for _, files in _sections(docs, nav):
+            for file in files:
+                found.update(name for name, _ in read_topic(docs, file).blocks)
+        rows = [f"| {name} | {number} |" for name, number in found.most_common()]
+        return "\n".join(["| language | blocks |", "|---|--:|", *rows])
 
     @env.macro
     def version(package: str) -> str:
@@ -165,8 +258,8 @@ def _read_topic(path: str, file: str, _changed: int) -> Topic:
     trace = _read(text[match.end() :] if match else text, file)
     model = trace.model
     asked = [q for q in model.questions if q.level]
-    titles = [(q.heading.index, q.id, q.title) for q in asked]
-    titles += [(c.block.index, c.id, c.question) for c in model.checks]
+    titles = [(q.heading.index, q.id, q.title, q.level) for q in asked]
+    titles += [(c.block.index, c.id, c.question, "") for c in model.checks]
     return Topic(
         file,
         str(meta.get("title") or ""),
@@ -174,12 +267,20 @@ def _read_topic(path: str, file: str, _changed: int) -> Topic:
         Counter(question.level for question in asked),
         len(model.checks),
         tuple(
-            (name, trace.revisions[name], _inline(title))
-            for _, name, title in sorted(titles)
+            Item(name, trace.revisions[name], _inline(title), level)
+            for _, name, title, level in sorted(titles)
             if name in trace.revisions
         ),
+        tuple(_block(fence) for fence in trace.fences),
         f'data-topic="{_url(file, "index.md")}"',
     )
+
+
+def _block(fence: Fence) -> tuple[str, str]:
+    language = fence.language.lower()
+    marks: Marks = fence.data
+    why = marks.why or (f"only on Python {marks.python}" if marks.python else "")
+    return canonical(language) or language, why
 
 
 def _inline(title: str) -> str:

@@ -305,7 +305,6 @@ pages.subscribe(() => {
   addTools();
   changed();
   notice();
-  if (document.querySelector(".review")) import("./review.js").then((page) => page.start());
 });
 
 /* Another tab wrote, or a new day began while this one lay idle. */
