@@ -27,10 +27,11 @@ def test_at_most_three_percent_of_python_blocks_are_excused(report: Report) -> N
     assert len(excused) <= 0.03 * len(python), excused
 
 
-def test_each_topic_has_three_to_eight_checks() -> None:
+def test_each_topic_has_three_to_six_checks() -> None:
     for path in sorted((ROOT / "docs").rglob("*.md")):
         text = path.read_text("utf-8")
         questions = re.findall(r"(?m)^## .*\{ #\S+ \.(?:junior|mid|senior) \}", text)
-        if questions:
+        # In practice/ a question is an exercise itself.
+        if questions and path.parent.name != "practice":
             checks = re.findall(r"(?m)^/{3,} check \|", text)
-            assert 3 <= len(checks) <= 8, path
+            assert 3 <= len(checks) <= 6, path
