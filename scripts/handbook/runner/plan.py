@@ -125,6 +125,15 @@ class RunnerFailed(RuntimeError):
     """Blocks cannot be run at all."""
 
 
+def _environment() -> dict[str, str]:
+    """Return the environment of the blocks: nothing that a program may read.
+
+    A reader's own DEBUG or OTEL_SDK_DISABLED would change what a page shows.
+    """
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in kept if name in os.environ}
+
+
 class Runner:
     """The warm process, started early so that it is ready when pages are.
 
@@ -139,7 +148,7 @@ class Runner:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "handbook.runner.server", str(seconds)],
             cwd=scripts,
-            env={**os.environ, "TMPDIR": self.folder.name},
+            env={**_environment(), "TMPDIR": self.folder.name},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
