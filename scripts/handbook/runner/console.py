@@ -77,6 +77,8 @@ class Shell:
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "OTEL_SDK_DISABLED": "true",
+            # They are not used here, and importing them takes seconds.
+            "PYTEST_ADDOPTS": "-p no:schemathesis -p no:hypothesispytest",
         }
         self.bash = subprocess.Popen(
             ["bash", "--norc", "--noprofile"],

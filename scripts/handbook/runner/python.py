@@ -155,6 +155,11 @@ class Group:
                     "no:cacheprovider",
                     "-p",
                     "no:randomly",
+                    # They are not used here, and importing them takes seconds.
+                    "-p",
+                    "no:schemathesis",
+                    "-p",
+                    "no:hypothesispytest",
                     "-c",
                     "/dev/null",
                     "--rootdir",
