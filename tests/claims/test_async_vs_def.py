@@ -3,6 +3,8 @@
 import asyncio
 import functools
 import gc
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -314,3 +316,19 @@ def test_async_cancel_thread__to_thread_gives_up_and_keeps_its_slot() -> None:
 
     asyncio.run(main(asyncio.timeout))
     asyncio.run(main(anyio_timeout))
+
+
+def test_async_detect_blocked_loop__async_rules_miss_what_is_indirect() -> None:
+    def findings(body: str) -> str:
+        code = f"import time\n\n\ndef rest():\n    time.sleep(1)\n\n\n{body}"
+        command = [sys.executable, "-m", "ruff", "check", "--isolated"]
+        options = ["--no-cache", "--select=ASYNC", "--output-format=concise", "-"]
+        run = subprocess.run(
+            [*command, *options], input=code, capture_output=True, text=True
+        )
+        return run.stdout
+
+    direct = "async def read(session):\n    time.sleep(1)\n"
+    assert findings(direct).count("ASYNC251") == 1
+    indirect = "async def read(session):\n    rest()\n    session.execute()\n"
+    assert "ASYNC" not in findings(indirect)
