@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,7 @@ def web(app: FastAPI) -> httpx2.AsyncClient:
 
 
 async def until(ready: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not ready():
             await asyncio.sleep(0.001)
 
@@ -165,7 +164,7 @@ def test_async_ten_requests__a_hundred_def_calls_run_40_at_a_time() -> None:
 
     @app.get("/")
     def wait() -> None:
-        go_on.wait(10)
+        go_on.wait(30)
 
     async def main() -> None:
         limiter = current_default_thread_limiter()
@@ -294,28 +293,37 @@ def test_async_cancel_thread__a_call_that_waits_for_a_token_ends_at_once() -> No
     asyncio.run(main())
 
 
-def test_async_cancel_thread__to_thread_gives_up_and_keeps_its_slot() -> None:
-    async def main(timeout: Callable[[float], Any]) -> None:
-        release, ended = threading.Event(), threading.Event()
+@pytest.mark.parametrize("anyio_scope", [False, True])
+def test_async_cancel_thread__to_thread_gives_up_and_keeps_its_slot(
+    anyio_scope: bool,
+) -> None:
+    release, ended = threading.Event(), threading.Event()
+
+    def hang(give_up: Callable[[], None]) -> None:
+        give_up()  # the deadline passes as soon as the thread works
+        release.wait(30)
+        ended.set()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
         pool = ThreadPoolExecutor(1)
-        asyncio.get_running_loop().set_default_executor(pool)
-        try:
+        loop.set_default_executor(pool)
+        if anyio_scope:
+            with anyio.CancelScope() as scope:
+                cancel = functools.partial(loop.call_soon_threadsafe, scope.cancel)
+                await asyncio.to_thread(hang, cancel)
+        else:
             with pytest.raises(TimeoutError):
-                async with timeout(0.01):
-                    await asyncio.to_thread(release.wait, 10)
-            behind = pool.submit(ended.set)
-            assert not behind.running() and not ended.is_set()
-        finally:
-            release.set()
-        behind.result(10)
+                async with asyncio.timeout(None) as deadline:
+                    expire = functools.partial(deadline.reschedule, loop.time())
+                    cancel = functools.partial(loop.call_soon_threadsafe, expire)
+                    await asyncio.to_thread(hang, cancel)
+        behind = pool.submit(ended.is_set)
+        assert not behind.running() and not ended.is_set()
+        release.set()
+        assert await asyncio.wrap_future(behind)  # ran after the thread's end
 
-    @asynccontextmanager
-    async def anyio_timeout(delay: float) -> AsyncIterator[None]:
-        with anyio.fail_after(delay):
-            yield
-
-    asyncio.run(main(asyncio.timeout))
-    asyncio.run(main(anyio_timeout))
+    asyncio.run(main())
 
 
 def test_async_detect_blocked_loop__async_rules_miss_what_is_indirect() -> None:

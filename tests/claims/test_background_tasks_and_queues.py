@@ -57,7 +57,7 @@ def test_tasks_what_and_when__tasks_of_different_requests_interleave() -> None:
     met: list[int] = []
 
     async def meet(both: asyncio.Barrier) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await both.wait()
         met.append(1)
 
@@ -312,7 +312,7 @@ def test_tasks_shutdown__a_sigterm_handler_tells_a_def_task_teardown_is_too_late
 
     def work() -> None:
         working.set()
-        events.append("told" if stopping.wait(10) else "not told")
+        events.append("told" if stopping.wait(30) else "not told")
 
     @app.get("/")
     async def start(tasks: BackgroundTasks) -> None:
@@ -324,7 +324,7 @@ def test_tasks_shutdown__a_sigterm_handler_tells_a_def_task_teardown_is_too_late
         serving = asyncio.create_task(server.serve(sockets=[sock]))
         async with httpx2.AsyncClient() as client:
             await client.get(f"http://127.0.0.1:{sock.getsockname()[1]}/")
-        assert await asyncio.to_thread(working.wait, 10)
+        assert await asyncio.to_thread(working.wait, 30)
         signal.raise_signal(signal.SIGTERM)
         await serving
 

@@ -5,7 +5,7 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from fastapi import Depends, FastAPI, Form
 from fastapi.security import OAuth2PasswordRequestForm, OAuth2PasswordRequestFormStrict
 from fastapi.testclient import TestClient
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm
+from jwt.utils import base64url_decode
 from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -30,7 +31,7 @@ def decode(claims: dict[str, Any], **options: Any) -> Any:
 
 
 @contextmanager
-def provider(body: bytes) -> Iterator[str]:
+def provider(body: bytes) -> Generator[str]:
     """Answer every request on loopback with 200 and this body."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -40,7 +41,7 @@ def provider(body: bytes) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *args: Any) -> None: ...
+        def log_message(self, format: str, *args: Any) -> None: ...
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -61,7 +62,7 @@ def published(*kids: str | None) -> bytes:
 
 def test_jwt_what_is_in_it__verify_exp_can_be_asked_for_without_a_signature() -> None:
     token = jwt.encode({"exp": 1}, KEY)
-    options = {"verify_signature": False}
+    options: Any = {"verify_signature": False}
     assert jwt.decode(token, options=options) == {"exp": 1}
     with pytest.raises(jwt.ExpiredSignatureError):
         jwt.decode(token, options=options | {"verify_exp": True})
@@ -157,7 +158,7 @@ def test_jwt_symmetric_or_asymmetric__length_of_the_signature() -> None:
     sizes = {}
     for algorithm, key in keys.items():
         signature = jwt.encode({}, key, algorithm=algorithm).split(".")[2]
-        sizes[algorithm] = len(jwt.utils.base64url_decode(signature))
+        sizes[algorithm] = len(base64url_decode(signature))
     assert sizes == {"HS256": 32, "RS256": 256, "ES256": 64, "EdDSA": 64}
 
 

@@ -5,6 +5,8 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,7 +39,7 @@ def on(app: FastAPI, claim: Claim) -> None:
 
 
 async def until(ready: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not ready():
             await asyncio.sleep(0.001)
 
@@ -81,7 +83,7 @@ def test_threads_41st_request__idle_threads_end_when_a_later_call_comes(
 
     def meet() -> None:
         seen.append(threading.current_thread())
-        together.wait(10)
+        together.wait(30)
 
     async def main() -> None:
         await asyncio.gather(*(run_in_threadpool(meet) for _ in range(3)))
@@ -221,13 +223,23 @@ def test_threads_own_limiter__threading_semaphore_makes_a_waiter_hold_a_token() 
     on(app, claim)
 
 
+async def cancel_when_busy(
+    limiter: anyio.CapacityLimiter, scope: anyio.CancelScope
+) -> None:
+    while not limiter.borrowed_tokens:
+        await anyio.sleep(0.001)
+    scope.cancel()
+
+
 def test_threads_process_pool__to_process_kills_its_child_on_cancellation() -> None:
     async def main() -> None:
         limiter = anyio.to_process.current_default_process_limiter()
         assert limiter.total_tokens == os.cpu_count()
         child = await anyio.to_process.run_sync(os.getpid)
-        with anyio.move_on_after(0.05) as scope:
-            await anyio.to_process.run_sync(time.sleep, 60, cancellable=True)
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as group:
+                group.start_soon(cancel_when_busy, limiter, scope)
+                await anyio.to_process.run_sync(time.sleep, 60, cancellable=True)
         assert scope.cancelled_caught
         with pytest.raises(ProcessLookupError):
             os.kill(child, 0)
@@ -248,26 +260,29 @@ def test_threads_timeout__yield_dependency_and_the_thread_that_uses_it(
         events.append("session closed")
         closed.set()
 
-    def query() -> None:
-        closed.wait(0.05 if anyio_scope else 10)
+    def query(give_up: Callable[[], None]) -> None:
+        give_up()  # the deadline passes as soon as the thread works
+        closed.wait(0.05 if anyio_scope else 30)
         events.append("thread done")
         ended.set()
 
     @app.get("/", dependencies=[Depends(session)])
     async def endpoint() -> None:
+        loop = asyncio.get_running_loop()
         if anyio_scope:
-            with anyio.move_on_after(0.01):
-                await run_in_threadpool(query)
+            with anyio.CancelScope() as scope:
+                cancel = partial(loop.call_soon_threadsafe, scope.cancel)
+                await run_in_threadpool(query, cancel)
         else:
-            try:
-                async with asyncio.timeout(0.01):
-                    await run_in_threadpool(query)
-            except TimeoutError:
-                pass
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None) as deadline:
+                    expire = partial(deadline.reschedule, loop.time())
+                    cancel = partial(loop.call_soon_threadsafe, expire)
+                    await run_in_threadpool(query, cancel)
 
     with TestClient(app) as client:
         assert client.get("/").status_code == 200
-        assert ended.wait(10)
+        assert ended.wait(30)
     order = ["thread done", "session closed"]
     assert events == (order if anyio_scope else order[::-1])
 

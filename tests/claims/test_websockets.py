@@ -34,7 +34,7 @@ def serve(app: FastAPI, talk: Callable[[str], Awaitable[None]], **options: Any) 
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[sock]))
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await talk(f"ws://127.0.0.1:{sock.getsockname()[1]}")
         finally:
             server.should_exit = True
