@@ -299,7 +299,7 @@ def test_async_cancel_thread__to_thread_gives_up_and_keeps_its_slot(
 ) -> None:
     release, ended = threading.Event(), threading.Event()
 
-    def hang(give_up: Callable[[], None]) -> None:
+    def hang(give_up: Callable[[], object]) -> None:
         give_up()  # the deadline passes as soon as the thread works
         release.wait(30)
         ended.set()

@@ -7,7 +7,7 @@ import pickle
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Annotated, Any
@@ -297,7 +297,7 @@ def test_tasks_shutdown__a_sigterm_handler_tells_a_def_task_teardown_is_too_late
     stopping, working = threading.Event(), threading.Event()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         found: Any = signal.getsignal(signal.SIGTERM)  # Uvicorn's
 
         def stop(number: int, frame: Any) -> None:

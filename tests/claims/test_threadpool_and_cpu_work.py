@@ -260,7 +260,7 @@ def test_threads_timeout__yield_dependency_and_the_thread_that_uses_it(
         events.append("session closed")
         closed.set()
 
-    def query(give_up: Callable[[], None]) -> None:
+    def query(give_up: Callable[[], object]) -> None:
         give_up()  # the deadline passes as soon as the thread works
         closed.wait(0.05 if anyio_scope else 30)
         events.append("thread done")
