@@ -35,3 +35,17 @@ def test_each_topic_has_three_to_six_checks() -> None:
         if questions and path.parent.name != "practice":
             checks = re.findall(r"(?m)^/{3,} check \|", text)
             assert 3 <= len(checks) <= 6, path
+
+
+def test_each_proof_of_a_claim_names_its_question() -> None:
+    """``tests/claims/`` holds ``test_<id of a question>__<what is claimed>``."""
+    known = (ROOT / "docs" / "ids.txt").read_text("utf-8").split()
+    names = [
+        (path.name, name)
+        for path in sorted((ROOT / "tests" / "claims").glob("test_*.py"))
+        for name in re.findall(r"(?m)^def test_(\w+)", path.read_text("utf-8"))
+    ]
+    assert names
+    for file, name in names:
+        question, _, claim = name.partition("__")
+        assert question.replace("_", "-") in known and claim, f"{file}: test_{name}"

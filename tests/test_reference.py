@@ -15,7 +15,11 @@ TIMELINE = "/reference/version-timeline/"
 SHEET = "/reference/cheat-sheet/"
 GLOSSARY = "/reference/glossary/"
 PAGES = [ALL, TIMELINE, SHEET, GLOSSARY, "/reference/how-answers-are-checked/"]
-PAGES += ["/practice/spot-the-bug/", "/practice/live-coding/", "/practice/system-design/"]
+PAGES += [
+    "/practice/spot-the-bug/",
+    "/practice/live-coding/",
+    "/practice/system-design/",
+]
 DOCS = ROOT / "docs"
 QUESTION = re.compile(r"(?m)^## .*\{ #(\S+) \.(junior|mid|senior) \}")
 
@@ -54,7 +58,9 @@ def test_every_question_is_listed_once_with_its_level(site: tuple[str, Path]) ->
         assert link is not None
         href = link.attributes["href"] or ""
         listed.append((href.split("#")[1], item.attributes["class"]))
-        target = (site[1] / ALL.strip("/") / href.split("#")[0] / "index.html").resolve()
+        target = (
+            site[1] / ALL.strip("/") / href.split("#")[0] / "index.html"
+        ).resolve()
         assert f'id="{listed[-1][0]}"' in target.read_text("utf-8")
     assert len(listed) == len(set(listed)) == len(written)
     assert set(listed) == written
@@ -107,7 +113,9 @@ def test_the_timeline_is_sorted_and_whole_without_javascript(
     page.goto(TIMELINE)
     assert page.locator(".timeline__filter").count() == 0
     for name in ("FastAPI", "Starlette", "Pydantic"):
-        cells = page.locator(f'[data-package="{name}"] td:first-child').all_inner_texts()
+        cells = page.locator(
+            f'[data-package="{name}"] td:first-child'
+        ).all_inner_texts()
         numbers = [tuple(map(int, text.strip().split("."))) for text in cells]
         assert numbers == sorted(numbers, reverse=True), name
         assert len(numbers) == len(set(numbers)), name
@@ -118,7 +126,9 @@ def test_each_entry_of_the_timeline_links_to_an_answer() -> None:
     text = (DOCS / TIMELINE.strip("/")).with_suffix(".md").read_text("utf-8")
     rows = re.findall(r"(?m)^\| (?!Version|Package|---)(.*)$", text)
     assert len(rows) > 60
-    without = [row[:60] for row in rows if not re.search(r"\]\(\.\./\S+\.md#\S+\)", row)]
+    without = [
+        row[:60] for row in rows if not re.search(r"\]\(\.\./\S+\.md#\S+\)", row)
+    ]
     assert not without
 
 
@@ -138,7 +148,9 @@ def test_terms_are_linked_where_they_first_occur_on_a_page() -> None:
     anchors = set(re.findall(r"(?m)^### .*\{ #(\S+) \}", glossary))
     linked: set[str] = set()
     for path in sorted(DOCS.rglob("*.md")):
-        found = re.findall(r"\(\.\./reference/glossary\.md#([\w-]+)\)", path.read_text("utf-8"))
+        found = re.findall(
+            r"\(\.\./reference/glossary\.md#([\w-]+)\)", path.read_text("utf-8")
+        )
         assert len(found) == len(set(found)), f"{path}: a term is linked twice"
         assert set(found) <= anchors, path
         linked |= set(found)

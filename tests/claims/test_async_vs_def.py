@@ -310,8 +310,8 @@ def test_async_cancel_thread__to_thread_gives_up_and_keeps_its_slot(
         loop.set_default_executor(pool)
         if anyio_scope:
             with anyio.CancelScope() as scope:
-                cancel = functools.partial(loop.call_soon_threadsafe, scope.cancel)
-                await asyncio.to_thread(hang, cancel)
+                leave = functools.partial(loop.call_soon_threadsafe, scope.cancel)
+                await asyncio.to_thread(hang, leave)
         else:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(None) as deadline:

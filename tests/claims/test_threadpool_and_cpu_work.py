@@ -271,8 +271,8 @@ def test_threads_timeout__yield_dependency_and_the_thread_that_uses_it(
         loop = asyncio.get_running_loop()
         if anyio_scope:
             with anyio.CancelScope() as scope:
-                cancel = partial(loop.call_soon_threadsafe, scope.cancel)
-                await run_in_threadpool(query, cancel)
+                leave = partial(loop.call_soon_threadsafe, scope.cancel)
+                await run_in_threadpool(query, leave)
         else:
             with suppress(TimeoutError):
                 async with asyncio.timeout(None) as deadline:
