@@ -14,7 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -118,6 +124,16 @@ def settle(page: Page) -> None:
     page.wait_for_load_state("load")
     page.wait_for_timeout(150)
     page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished))")
+
+
+def arrive(page: Page, path: str, title: str) -> None:
+    """Wait for the page ``path``, until it shows its ``title``.
+
+    Instant navigation changes the address first and the content later.
+    """
+    page.wait_for_url(f"**{path}")
+    expect(page.locator("article h1")).to_contain_text(title, timeout=30_000)
+    settle(page)
 
 
 def open_all(page: Page) -> None:

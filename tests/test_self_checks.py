@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import ROOT, axe, build, other_hosts, served, settle
+from browser import ROOT, arrive, axe, build, other_hosts, served, settle
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 TOPIC = "/foundations/what-is-fastapi/"
@@ -337,15 +337,15 @@ def test_instant_navigation_back_and_forth_and_running_twice(page: Page) -> None
     page.evaluate("window.same = true")
     answer(page.locator(SINGLE).first)
     page.locator(".md-nav__link", has_text="ASGI").first.click()
-    page.wait_for_url(f"**{OTHER}")
+    arrive(page, OTHER, "ASGI")
     answer(page.locator(SINGLE).first)
     page.locator(".md-nav__link", has_text="Review").first.click()
-    page.wait_for_url("**/review/")
+    arrive(page, "/review/", "Review")
     expect(page.get_by_role("heading", name="Nothing is due today")).to_be_visible()
     page.go_back()
-    page.wait_for_url(f"**{OTHER}")
+    arrive(page, OTHER, "ASGI")
     page.go_back()
-    page.wait_for_url(f"**{TOPIC}")
+    arrive(page, TOPIC, "What FastAPI is")
     settle(page)
     page.evaluate("import('/assets/js/checks.js?again')")
     page.wait_for_timeout(100)
@@ -360,7 +360,7 @@ def test_instant_navigation_back_and_forth_and_running_twice(page: Page) -> None
     assert sorted(marks(page).values()) == ["right", "right", "sure"]
     page.go_forward()
     page.go_forward()
-    page.wait_for_url("**/review/")
+    arrive(page, "/review/", "Review")
     expect(page.get_by_role("heading", name="Nothing is due today")).to_be_visible()
 
 
@@ -402,7 +402,7 @@ def test_progress_on_home_sections_and_topics(page: Page) -> None:
         for place in page.locator(".progress").all()[:1]:
             expect(place).to_have_text(text)
     page.get_by_role("link", name="1 due").first.click()
-    page.wait_for_url("**/review/")
+    arrive(page, "/review/", "Review")
     expect(page.get_by_role("heading", name="1 due today")).to_be_visible()
 
 
@@ -457,7 +457,7 @@ def test_the_page_works_and_says_so_once(
     if kind == "full":
         assert page.evaluate("'handbook' in localStorage") is False
     page.locator("a.md-nav__link", has_text="Review").first.click()
-    page.wait_for_url("**/review/")
+    arrive(page, "/review/", "Review")
     expect(page.locator(".review h2")).to_be_visible()
     if kind != "denied":  # there the theme's own script fails, without harm
         assert not errors

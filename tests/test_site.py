@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from browser import (
     ROOT,
+    arrive,
     axe,
     open_all,
     settle,
@@ -148,9 +149,9 @@ def test_going_back_restores_open_answers(page: Page) -> None:
     settle(page)
     page.locator("details.question > summary").nth(1).click()
     page.locator(".md-nav__link", has_text="Flask").first.click()
-    page.wait_for_url("**/fastapi-vs-flask-django/")
+    arrive(page, "/fastapi-vs-flask-django/", "Flask")
     page.go_back()
-    page.wait_for_url(f"**{TOPIC}")
+    arrive(page, TOPIC, "What FastAPI is")
     expect(page.locator("details.question").nth(1)).to_have_attribute("open", "")
     assert page.locator("details.question[open]").count() == 1
 
