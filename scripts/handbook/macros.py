@@ -95,6 +95,13 @@ def define_env(env: Any) -> None:
         file = getattr(page, "file", None)
         return str(file.src_uri if file is not None else page.path)
 
+    def every_page() -> list[Topic]:
+        return [
+            read_topic(docs, file)
+            for _, files in _sections(docs, nav)
+            for file in files
+        ]
+
     @env.macro
     def topics(section: str = "") -> str:
         """List the topic pages of ``section``, by default the page's own."""
@@ -127,11 +134,7 @@ def define_env(env: Any) -> None:
     @env.macro
     def progress() -> str:
         """Give the place where a script tells the progress on the whole site."""
-        total = sum(
-            len(read_topic(docs, file).items)
-            for _, files in _sections(docs, nav)
-            for file in files
-        )
+        total = sum(len(page.items) for page in every_page())
         return f'<p class="progress" data-all data-total="{total}"></p>'
 
     @env.macro
@@ -194,11 +197,7 @@ def define_env(env: Any) -> None:
         One of "questions", "checks", "topics", "blocks" (of code), "excused"
         (blocks that are not run), or a language, whose blocks are counted.
         """
-        pages = [
-            read_topic(docs, file)
-            for _, files in _sections(docs, nav)
-            for file in files
-        ]
+        pages = every_page()
         blocks = [block for page in pages for block in page.blocks]
         known = {
             "questions": sum(page.questions for page in pages),
@@ -217,24 +216,19 @@ def define_env(env: Any) -> None:
     def excused() -> str:
         """List the blocks that are not run, with their reasons, as a table."""
         lines = ["| page | language | why it is not run |", "|---|---|---|"]
-        for _, files in _sections(docs, nav):
-            for file in files:
-                page = read_topic(docs, file)
-                link = f'<a href="{_url(file, here())}">{escape(page.title)}</a>'
-                lines += [
-                    f"| {link} | {language} | {escape(why)} |"
-                    for language, why in page.blocks
-                    if why
-                ]
+        for page in every_page():
+            link = f'<a href="{_url(page.file, here())}">{escape(page.title)}</a>'
+            lines += [
+                f"| {link} | {language} | {escape(why)} |"
+                for language, why in page.blocks
+                if why
+            ]
         return "\n".join(lines)
 
     @env.macro
     def languages() -> str:
         """Tell how many blocks there are of each language, as a table."""
-        found: Counter[str] = Counter()
-        for _, files in _sections(docs, nav):
-            for file in files:
-                found.update(name for name, _ in read_topic(docs, file).blocks)
+        found = Counter(name for page in every_page() for name, _ in page.blocks)
         rows = [f"| {name} | {number} |" for name, number in found.most_common()]
         return "\n".join(["| language | blocks |", "|---|--:|", *rows])
 
